@@ -1,0 +1,187 @@
+"""One control connection without a socket: bytes in, events out, for an application and for a host.
+
+Time is an argument: ``now`` is in seconds since 1970 and goes into the header (draft 2.7).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import ndmp.messages  # noqa: F401  (fills the registries)
+from ndmp.enums import Error, MessageType
+from ndmp.errors import LocalProtocolError, RemoteProtocolError, XdrError
+from ndmp.records import MAX_RECORD, RecordReader, frame
+from ndmp.wire import POSTS, REPLIES, REQUESTS, Message, Post, Reply, Request, decode, encode
+
+__all__ = [
+    "Connection",
+    "Event",
+    "Header",
+    "PostReceived",
+    "ReplyReceived",
+    "RequestReceived",
+    "Stranger",
+    "Undecodable",
+]
+
+_HEADER: Final = struct.Struct(">6I")
+_MALFORMED_ALLOWED: Final = 8
+"""Records too short for a header in a row before the peer is given up (draft 2.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The 24 bytes before every body (draft 2.7)."""
+
+    sequence: int
+    time_stamp: int
+    message_type: MessageType
+    code: int
+    reply_sequence: int
+    error: Error
+
+    def encode(self) -> bytes:
+        """The header's wire form."""
+        words = (self.sequence, self.time_stamp & 0xFFFFFFFF, self.message_type, self.code)
+        return _HEADER.pack(*words, self.reply_sequence, self.error)
+
+    @classmethod
+    def decode(cls, record: bytes) -> Header:
+        """The header at the start of a record of at least 24 bytes."""
+        sequence, time_stamp, kind, code, reply_sequence, error = _HEADER.unpack_from(record)
+        return cls(sequence, time_stamp, MessageType(kind), code, reply_sequence, Error(error))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """A request to answer."""
+
+    header: Header
+    message: Request[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived:
+    """An answer; ``message`` is None when the header carries an error or the body was not expected."""
+
+    header: Header
+    message: Reply | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostReceived:
+    """A notification."""
+
+    header: Header
+    message: Post
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A message of a code that is not declared, or of an extension class that is not selected."""
+
+    header: Header
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A message whose header is good and whose body is not."""
+
+    header: Header
+    reason: str
+
+
+Event: TypeAlias = RequestReceived | ReplyReceived | PostReceived | Stranger | Undecodable
+
+
+class Connection:
+    """Sequence numbers, framing and bodies of one control connection.
+
+    ``extensions`` holds the version in use of each extension class; the caller keeps it up to date.
+    """
+
+    def __init__(self, *, max_record: int = MAX_RECORD) -> None:
+        self.extensions: dict[int, int] = {}
+        self._records = RecordReader(max_record)
+        self._sequence = 0
+        self._malformed = 0
+        self._awaited: dict[int, type[Reply]] = {}
+
+    def send_request(self, message: Request[Any], *, now: int) -> tuple[int, bytes]:
+        """The request's sequence number and its bytes."""
+        reply = REPLIES[message.wire_code, message.wire_version]
+        wire = self._send(MessageType.REQUEST, message, now=now)
+        self._awaited[self._sequence] = reply
+        return self._sequence, wire
+
+    def send_post(self, message: Post, *, now: int) -> bytes:
+        """The bytes of a notification."""
+        return self._send(MessageType.REQUEST, message, now=now)
+
+    def send_reply(self, to: Header, message: Reply, *, now: int) -> bytes:
+        """The bytes of an answer to the request with header ``to``."""
+        if message.wire_code != to.code:
+            raise LocalProtocolError(f"a reply {message.wire_code:#x} to a request {to.code:#x}")
+        return self._send(MessageType.REPLY, message, now=now, reply_sequence=to.sequence)
+
+    def send_error(self, to: Header, error: Error, *, now: int) -> bytes:
+        """The bytes of an answer that is a header alone (draft 2.7: the request was not understood)."""
+        return frame(self._header(MessageType.REPLY, to.code, to.sequence, error, now).encode())
+
+    def forget(self, sequence: int) -> None:
+        """Stop expecting an answer; if it comes it is a reply without body."""
+        self._awaited.pop(sequence, None)
+
+    def receive(self, chunk: bytes) -> Iterator[Event]:
+        """The events that ``chunk`` completes; RemoteProtocolError, after them, when the peer cannot be followed."""
+        records = self._records.feed(chunk)
+        return (event for record in records if (event := self._event(record)) is not None)
+
+    @property
+    def is_between_records(self) -> bool:
+        """True when no record is half received."""
+        return self._records.is_empty
+
+    def _header(self, kind: MessageType, code: int, reply_sequence: int, error: Error, now: int) -> Header:
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        return Header(self._sequence, now, kind, code, reply_sequence, error)
+
+    def _send(self, kind: MessageType, message: Message, *, now: int, reply_sequence: int = 0) -> bytes:
+        body = encode(message)
+        return frame(self._header(kind, message.wire_code, reply_sequence, Error.NO_ERR, now).encode() + body)
+
+    def _event(self, record: bytes) -> Event | None:
+        if len(record) < _HEADER.size:
+            self._malformed += 1
+            if self._malformed >= _MALFORMED_ALLOWED:
+                raise RemoteProtocolError(f"{self._malformed} records in a row are shorter than a header")
+            return None
+        self._malformed = 0
+        header = Header.decode(record)
+        try:
+            return self._understand(header, record[_HEADER.size :])
+        except XdrError as error:
+            return Undecodable(header, str(error))
+
+    def _understand(self, header: Header, body: bytes) -> Event:
+        if header.message_type == MessageType.REPLY:
+            return self._reply(header, body)
+        key = header.code, self._version(header.code)
+        if header.message_type == MessageType.REQUEST and key in POSTS:
+            return PostReceived(header, decode(POSTS[key], body))
+        if header.message_type == MessageType.REQUEST and key in REQUESTS:
+            return RequestReceived(header, decode(REQUESTS[key], body))
+        return Stranger(header, body)
+
+    def _reply(self, header: Header, body: bytes) -> ReplyReceived:
+        declared = self._awaited.pop(header.reply_sequence, None)
+        if declared is None or header.error or declared.wire_code != header.code or not body:
+            return ReplyReceived(header, None)
+        return ReplyReceived(header, decode(declared, body))
+
+    def _version(self, code: int) -> int:
+        return self.extensions.get(code >> 16, 0) if code >> 16 else 1

@@ -1,0 +1,1 @@
+"""Messages of extension classes: the upper half of the code is the class."""

@@ -1,0 +1,45 @@
+"""Arithmetic of mover windows, as pure functions (draft 3.6.2.2). All numbers are bytes of the stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ndmp.enums import Error, MoverMode
+from ndmp.errors import ReplyError
+from ndmp.types import ALL_ONES_64
+
+__all__ = ["Window", "audit_alignment", "audit_range"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of the stream that may move before the application is asked again."""
+
+    offset: int = 0
+    length: int = 0
+
+    @property
+    def end(self) -> int:
+        """The first byte after it."""
+        return self.offset + self.length
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it reaches as far as numbers go."""
+        return self.end == ALL_ONES_64
+
+
+def audit_range(offset: int, length: int) -> None:
+    """Refuse nothing, and what overflows: ILLEGAL_ARGS. All ones as length fits offset 0 only."""
+    if not length:
+        raise ReplyError(Error.ILLEGAL_ARGS, "length 0")
+    if offset + length > ALL_ONES_64:
+        raise ReplyError(Error.ILLEGAL_ARGS, f"offset {offset} and length {length} overflow")
+
+
+def audit_alignment(window: Window, *, mode: MoverMode, record_bytes: int, error: Error) -> None:
+    """Refuse with ``error`` a window that does not fall on records where ``mode`` needs it."""
+    if mode == MoverMode.READ and not window.is_endless and window.length % record_bytes:
+        raise ReplyError(error, f"window length {window.length} is not a multiple of {record_bytes}")
+    if mode == MoverMode.WRITE and window.offset % record_bytes:
+        raise ReplyError(error, f"window offset {window.offset} is not a multiple of {record_bytes}")
