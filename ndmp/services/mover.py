@@ -1,0 +1,302 @@
+"""MOVER service: audits, states and notifications of one mover (draft 3.6). The data path is a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ndmp.backends import (
+    DataMover,
+    MoverCounters,
+    MoverEvent,
+    MoverFactory,
+    MoverHalted,
+    MoverPaused,
+    MoverStarted,
+)
+from ndmp.enums import AddressType, Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
+from ndmp.errors import ReplyError
+from ndmp.machine import Machine
+from ndmp.messages.mover import (
+    Address,
+    LocalAddress,
+    MoverAbort,
+    MoverAbortReply,
+    MoverClose,
+    MoverCloseReply,
+    MoverConnect,
+    MoverConnectReply,
+    MoverContinue,
+    MoverContinueReply,
+    MoverGetState,
+    MoverGetStateReply,
+    MoverListen,
+    MoverListenReply,
+    MoverRead,
+    MoverReadReply,
+    MoverSetRecordSize,
+    MoverSetRecordSizeReply,
+    MoverSetWindow,
+    MoverSetWindowReply,
+    MoverStop,
+    MoverStopReply,
+    TcpAddresses,
+    plain_address,
+    wire_address,
+)
+from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
+from ndmp.services.outbox import Outbox
+from ndmp.services.profile import Profile
+from ndmp.services.routes import Route, Routes
+from ndmp.services.slot import Slot
+from ndmp.states import MOVER, MoverTrigger
+from ndmp.types import ALL_ONES_32, ALL_ONES_64
+from ndmp.window import Window, audit_alignment, audit_range
+
+__all__ = ["MAX_MOVER_RECORD", "MoverService"]
+
+MAX_MOVER_RECORD: Final = 16 * 1024 * 1024
+"""Bytes of a mover record at most."""
+
+Inject = Callable[[Callable[[], None]], None]
+"""Runs a function in the session's order, called from any thread."""
+
+
+class MoverService:
+    """One mover of one session; ``digesting`` says whether a digest reads the open tape."""
+
+    def __init__(
+        self,
+        factory: MoverFactory,
+        slot: Slot,
+        outbox: Outbox,
+        *,
+        profile: Profile,
+        inject: Inject,
+        local_host: str,
+        digesting: Callable[[], bool],
+    ) -> None:
+        self._factory = factory
+        self._slot = slot
+        self._outbox = outbox
+        self._profile = profile
+        self._inject = inject
+        self._local_host = local_host
+        self._digesting = digesting
+        self._machine = Machine(MOVER, MoverState.IDLE)
+        self._record_bytes = profile.preset_record_bytes
+        self._reset()
+        self.routes: Routes = {
+            MoverGetState: Route(self._get_state),
+            MoverSetRecordSize: Route(self._set_record_size),
+            MoverSetWindow: Route(self._set_window),
+            MoverListen: Route(self._listen, blocking=True),
+            MoverConnect: Route(self._connect, blocking=True),
+            MoverRead: Route(self._read),
+            MoverContinue: Route(self._continue, blocking=True),
+            MoverClose: Route(self._close, blocking=True),
+            MoverAbort: Route(self._abort, blocking=True),
+            MoverStop: Route(self._stop),
+        }
+
+    def _reset(self) -> None:
+        self._mover: DataMover | None = None
+        self._bytes_noted = 0
+        self._mode = MoverMode.NOACTION
+        self._window = Window()
+        self._window_is_new = False
+        self._pause_reason = MoverPauseReason.NA
+        self._halt_reason = MoverHaltReason.NA
+        self._address: Address = LocalAddress()
+
+    @property
+    def state(self) -> MoverState:
+        """Where the mover stands."""
+        return self._machine.state
+
+    def shut_down(self) -> None:
+        """The session ends: stop the transfer, if any, and release the device."""
+        if self._mover is not None:
+            self._mover.stop()
+            self._note_written()
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _get_state(self, request: MoverGetState) -> MoverGetStateReply:
+        counters = self._mover.counters() if self._mover else MoverCounters()
+        return MoverGetStateReply(
+            error=Error.NO_ERR,
+            mode=self._mode,
+            state=self.state,
+            pause_reason=self._pause_reason,
+            halt_reason=self._halt_reason,
+            record_size=self._record_bytes,
+            record_num=counters.record_num & ALL_ONES_32,
+            bytes_moved=counters.bytes_moved,
+            seek_position=counters.seek_offset,
+            bytes_left_to_read=counters.bytes_left_to_read,
+            window_offset=self._window.offset,
+            window_length=self._window.length,
+            address=self._address,
+        )
+
+    def _set_record_size(self, request: MoverSetRecordSize) -> MoverSetRecordSizeReply:
+        self._machine.audit(MoverTrigger.SET_RECORD_SIZE)
+        if not 0 < request.length <= MAX_MOVER_RECORD:
+            raise ReplyError(Error.ILLEGAL_ARGS, f"record size {request.length}")
+        self._record_bytes = request.length
+        self._window = Window()
+        return MoverSetRecordSizeReply(Error.NO_ERR)
+
+    def _set_window(self, request: MoverSetWindow) -> MoverSetWindowReply:
+        self._machine.audit(MoverTrigger.SET_WINDOW)
+        if not self._record_bytes:
+            raise ReplyError(Error.PRECONDITION, "set a record size first")
+        window = Window(request.offset, request.length)
+        if not self._means_no_window(window):
+            audit_range(window.offset, window.length)
+        if self.state == MoverState.PAUSED:
+            audit_alignment(window, mode=self._mode, record_bytes=self._record_bytes, error=Error.ILLEGAL_ARGS)
+        self._window, self._window_is_new = window, True
+        return MoverSetWindowReply(Error.NO_ERR)
+
+    def _means_no_window(self, window: Window) -> bool:
+        return self._profile.zero_window_is_endless and not window.length
+
+    def _listen(self, request: MoverListen) -> MoverListenReply:
+        self._audit_start(MoverTrigger.LISTEN, request.mode, request.address_type)
+        mover = self._make(request.mode)
+        address = wire_address(mover.listen())
+        self._start(MoverTrigger.LISTEN, mover, request.mode, address)
+        return MoverListenReply(Error.NO_ERR, self._address)
+
+    def _connect(self, request: MoverConnect) -> MoverConnectReply:
+        addresses = request.address
+        if not isinstance(addresses, TcpAddresses) or not addresses.endpoints:
+            raise ReplyError(Error.ILLEGAL_ARGS, "a TCP address is needed")
+        self._audit_start(MoverTrigger.CONNECT, request.mode, AddressType.TCP)
+        mover = self._make(request.mode)
+        peer = wire_address(mover.connect([plain_address(endpoint) for endpoint in addresses.endpoints]))
+        self._start(MoverTrigger.CONNECT, mover, request.mode, peer)
+        return MoverConnectReply(Error.NO_ERR)
+
+    def _audit_start(self, trigger: MoverTrigger, mode: MoverMode, address_type: AddressType) -> None:
+        """Arguments, state, device, permission, then record size and window (draft 3.6.2.3, 3.6.2.4)."""
+        if mode not in (MoverMode.READ, MoverMode.WRITE) or address_type != AddressType.TCP:
+            raise ReplyError(Error.ILLEGAL_ARGS, f"mode {mode.name}, address type {address_type.name}")
+        self._machine.audit(trigger)
+        self._slot.device()
+        if self._digesting():
+            raise ReplyError(Error.DEVICE_BUSY, "a digest reads the tape")
+        self._slot.audit_mode(mode)
+        if not self._record_bytes:
+            raise ReplyError(Error.PRECONDITION, "set a record size first")
+        if self._means_no_window(self._window):
+            return
+        if not self._window.length:
+            raise ReplyError(Error.PRECONDITION, "set a window first")
+        audit_alignment(self._window, mode=mode, record_bytes=self._record_bytes, error=Error.PRECONDITION)
+
+    def _make(self, mode: MoverMode) -> DataMover:
+        """A data path whose events are dropped once another has taken its place."""
+
+        def report(event: MoverEvent) -> None:
+            self._inject(lambda: self._on_event(event) if self._mover is mover else None)
+
+        mover = self._factory.mover(mode, self._record_bytes, self._slot.device, report, self._local_host)
+        self._give_window(mover)
+        return mover
+
+    def _give_window(self, mover: DataMover) -> None:
+        if self._means_no_window(self._window):
+            mover.set_window(self._window.offset, ALL_ONES_64 - self._window.offset)
+        else:
+            mover.set_window(self._window.offset, self._window.length)
+
+    def _start(self, trigger: MoverTrigger, mover: DataMover, mode: MoverMode, address: Address) -> None:
+        self._machine.fire(trigger)
+        self._mover, self._mode, self._address = mover, mode, address
+        self._window_is_new = False
+
+    def _require(self, trigger: MoverTrigger) -> DataMover:
+        self._machine.audit(trigger)
+        if self._mover is None:
+            raise ReplyError(Error.ILLEGAL_STATE, "no transfer")
+        return self._mover
+
+    def _read(self, request: MoverRead) -> MoverReadReply:
+        mover = self._require(MoverTrigger.READ)
+        if self._mode != MoverMode.WRITE:
+            raise ReplyError(Error.ILLEGAL_STATE, "the mover writes to tape")
+        audit_range(request.offset, request.length)
+        mover.read(request.offset, request.length)
+        return MoverReadReply(Error.NO_ERR)
+
+    def _continue(self, request: MoverContinue) -> MoverContinueReply:
+        mover = self._require(MoverTrigger.CONTINUE)
+        if not self._window_is_new and not self._profile.continue_without_window:
+            raise ReplyError(Error.PRECONDITION, "set a window first")
+        self._slot.device()
+        self._slot.audit_mode(self._mode)
+        if self._window_is_new:
+            self._give_window(mover)
+        self._machine.fire(MoverTrigger.CONTINUE)
+        self._pause_reason, self._window_is_new = MoverPauseReason.NA, False
+        mover.resume()
+        return MoverContinueReply(Error.NO_ERR)
+
+    def _close(self, request: MoverClose) -> MoverCloseReply:
+        self._require(MoverTrigger.CLOSE)
+        self._end(MoverTrigger.CLOSE, MoverHaltReason.CONNECT_CLOSED)
+        return MoverCloseReply(Error.NO_ERR)
+
+    def _abort(self, request: MoverAbort) -> MoverAbortReply:
+        self._machine.audit(MoverTrigger.ABORT)
+        if self.state != MoverState.HALTED:
+            self._end(MoverTrigger.ABORT, MoverHaltReason.ABORTED)
+        elif self._profile.abort_needs_transfer:
+            raise ReplyError(Error.ILLEGAL_STATE, "the transfer is over")
+        return MoverAbortReply(Error.NO_ERR)
+
+    def _stop(self, request: MoverStop) -> MoverStopReply:
+        self._machine.fire(MoverTrigger.STOP)
+        self._reset()
+        return MoverStopReply(Error.NO_ERR)
+
+    # -- what the data path reports ------------------------------------------------------------------------------
+
+    def _end(self, trigger: MoverTrigger, reason: MoverHaltReason) -> None:
+        if self._mover is not None:
+            self._mover.stop()
+        self._machine.fire(trigger)
+        self._note_written()
+        self._halt_reason, self._pause_reason = reason, MoverPauseReason.NA
+        self._outbox.post(NotifyMoverHalted(reason))
+
+    def _on_event(self, event: MoverEvent) -> None:
+        match event:
+            case MoverStarted(address) if self._machine.allows(MoverTrigger.ACCEPTED):
+                self._machine.fire(MoverTrigger.ACCEPTED)
+                self._address = wire_address(address)
+            case MoverPaused(reason, seek_offset) if self._machine.allows(MoverTrigger.PAUSED):
+                self._machine.fire(MoverTrigger.PAUSED)
+                self._on_pause(reason, seek_offset)
+            case MoverHalted(reason, text) if self._machine.allows(MoverTrigger.ENDED):
+                if text:
+                    self._outbox.log(LogType.ERROR, text)
+                self._end(MoverTrigger.ENDED, reason)
+
+    def _on_pause(self, reason: MoverPauseReason, seek_offset: int) -> None:
+        self._note_written()
+        self._pause_reason, self._window_is_new = reason, False
+        if reason == MoverPauseReason.EOM and self._slot.tape:
+            self._slot.tape.end_announced, self._slot.tape.end_due = True, False
+        self._outbox.post(NotifyMoverPaused(reason, seek_offset))
+
+    def _note_written(self) -> None:
+        """Remember that the tape needs a filemark if more was written since this was last looked at."""
+        if self._mover is None or self._mode != MoverMode.READ:
+            return
+        before, self._bytes_noted = self._bytes_noted, self._mover.counters().bytes_moved
+        if self._slot.tape and self._bytes_noted > before:
+            self._slot.tape.unmarked = True

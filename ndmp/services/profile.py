@@ -1,0 +1,33 @@
+"""Where hosts may differ from the draft because peers expect it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["NDMJOB", "STRICT", "Profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Switches, each off in the strict profile."""
+
+    name: str
+    preset_record_bytes: int = 0
+    """Record size of a new session; the draft says 0, which is invalid (3.6.1.1)."""
+    zero_window_is_endless: bool = False
+    """SET_WINDOW with length 0, or none at all, means no limit; the draft refuses it (3.6.2.2)."""
+    continue_without_window: bool = False
+    """CONTINUE keeps the window there was; the draft wants a new one (3.6.2.7)."""
+    abort_needs_transfer: bool = False
+    """ABORT in HALTED is ILLEGAL_STATE; the draft allows it (3.6.2.9)."""
+
+
+STRICT: Final = Profile("strict")
+NDMJOB: Final = Profile(
+    "ndmjob",
+    preset_record_bytes=10240,
+    zero_window_is_endless=True,
+    continue_without_window=True,
+    abort_needs_transfer=True,
+)
