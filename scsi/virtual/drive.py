@@ -1,0 +1,228 @@
+"""A tape drive whose medium is a cartridge on disk; SCSI's rules of position, without SCSI's commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scsi.errors import BlankCheck, EndOfMedium, NoMedium, WriteProtected
+from scsi.tape import (
+    MAX_BLOCK_BYTES,
+    MAX_FILEMARKS,
+    Capacity,
+    Position,
+    ReadOutcome,
+    SpaceOutcome,
+    Stop,
+    WriteOutcome,
+)
+from scsi.virtual.image import Cartridge
+
+__all__ = ["VirtualDrive", "open_cartridge"]
+
+
+def open_cartridge(path: Path, *, sync: bool = True, read_only: bool = False) -> VirtualDrive:
+    """Load cartridge DIR/BARCODE, at BOT. ``sync=False`` gives up what a power failure would take, not what a kill.
+
+    DeviceBusy, NoMedium, NotAVirtualTape, CorruptImage or AccessDenied if it cannot be.
+    """
+    return VirtualDrive(Cartridge(path, sync=sync, read_only=read_only), read_only=read_only)
+
+
+class VirtualDrive:
+    """A :class:`scsi.tape.TapeDrive` on a cartridge; unloading it releases the cartridge to others."""
+
+    def __init__(self, cartridge: Cartridge, *, read_only: bool) -> None:
+        self._cartridge: Cartridge | None = cartridge
+        self._at = 0
+        self._write_protected = read_only or cartridge.header.write_protected
+        self._stand(cartridge, self._at)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a cartridge is in the drive."""
+        return self._cartridge is not None
+
+    @property
+    def write_protected(self) -> bool:
+        """Protected in its header, or opened for reading only."""
+        self._medium()
+        return self._write_protected
+
+    def write_blocks(self, blocks: memoryview, block_bytes: int) -> WriteOutcome:
+        """Write blocks of equal size; see :meth:`scsi.tape.TapeDrive.write_blocks`."""
+        cartridge = self._writable()
+        _check_block_bytes(block_bytes)
+        wanted, rest = divmod(len(blocks), block_bytes)
+        if rest:
+            raise ValueError(f"{len(blocks)} bytes are not whole blocks of {block_bytes}")
+        if wanted == 0:
+            return WriteOutcome(0, self._in_warning_zone(cartridge))
+        fitting = min(wanted, self._blocks_that_fit(cartridge, block_bytes))
+        if fitting == 0:
+            raise EndOfMedium(f"no room for a block of {block_bytes} bytes")
+        cartridge.begin_write(self._at)
+        written = cartridge.append_blocks(blocks[: fitting * block_bytes], block_bytes)
+        self._stand(cartridge, cartridge.runs.end)
+        if written == 0:
+            raise EndOfMedium(f"the file system has no room for a block of {block_bytes} bytes")
+        return WriteOutcome(written, self._in_warning_zone(cartridge))
+
+    def read_blocks(self, into: memoryview, block_bytes: int) -> ReadOutcome:
+        """Read blocks until ``into`` is full or something stops it; see :meth:`scsi.tape.TapeDrive.read_blocks`."""
+        cartridge = self._medium()
+        _check_block_bytes(block_bytes)
+        if len(into) < block_bytes:
+            raise ValueError(f"a buffer of {len(into)} bytes has no room for one block of {block_bytes}")
+        at, used, blocks = self._at, 0, 0
+        stop, truncated = None, False
+        while not truncated and len(into) - used >= block_bytes:
+            if at == cartridge.runs.end:
+                stop = Stop.END_OF_DATA
+                break
+            run, before = cartridge.runs.at(at)
+            if run.block_bytes == 0:
+                at, stop = at + 1, Stop.FILEMARK
+                break
+            truncated = run.block_bytes > block_bytes
+            count = 1 if truncated else (len(into) - used - block_bytes) // run.block_bytes + 1
+            count = min(count, run.count - before)
+            size = count * min(run.block_bytes, block_bytes)
+            cartridge.read(into[used : used + size], cartridge.runs.byte_of(at))
+            at, used, blocks = at + count, used + size, blocks + count
+        self._stand(cartridge, at)
+        return ReadOutcome(blocks, used, stop, truncated)
+
+    def write_filemarks(self, count: int) -> WriteOutcome:
+        """Write filemarks and commit; 0 commits what is there and overwrites nothing."""
+        cartridge = self._writable()
+        if not 0 <= count <= MAX_FILEMARKS:
+            raise ValueError(f"{count} filemarks are not within 0..{MAX_FILEMARKS}")
+        if count:
+            cartridge.begin_write(self._at)
+            cartridge.append_filemarks(count)
+            self._at = cartridge.runs.end
+        self._commit()
+        return WriteOutcome(count, self._in_warning_zone(cartridge))
+
+    def space_blocks(self, count: int) -> SpaceOutcome:
+        """Move over blocks; a filemark in the way is crossed and stops it."""
+        cartridge = self._commit()
+        runs, at = cartridge.runs, self._at
+        marks = runs.marks_before(at)
+        if count >= 0:
+            limit = runs.mark(marks) if marks < runs.marks else runs.end
+            stop = Stop.FILEMARK if marks < runs.marks else Stop.END_OF_DATA
+            beyond = limit + 1 if stop is Stop.FILEMARK else limit
+            return self._space(cartridge, wanted=count, room=limit - at, target=at + count, beyond=beyond, stop=stop)
+        mark = runs.mark(marks - 1) if marks else -1
+        stop = Stop.FILEMARK if marks else Stop.BEGINNING
+        room = at - (mark + 1)
+        return self._space(cartridge, wanted=-count, room=room, target=at + count, beyond=max(mark, 0), stop=stop)
+
+    def space_filemarks(self, count: int) -> SpaceOutcome:
+        """Move over filemarks, to the far side of the last one."""
+        cartridge = self._commit()
+        runs = cartridge.runs
+        before = runs.marks_before(self._at)
+        room = runs.marks - before if count >= 0 else before
+        if count == 0 or abs(count) > room:
+            target = self._at
+        else:
+            target = runs.mark(before + count - 1) + 1 if count > 0 else runs.mark(before + count)
+        beyond, stop = (runs.end, Stop.END_OF_DATA) if count > 0 else (0, Stop.BEGINNING)
+        return self._space(cartridge, wanted=abs(count), room=room, target=target, beyond=beyond, stop=stop)
+
+    def space_end_of_data(self) -> None:
+        """Go to the end of data."""
+        cartridge = self._commit()
+        self._stand(cartridge, cartridge.runs.end)
+
+    def locate(self, block_number: int) -> None:
+        """Go to a logical object; BlankCheck, standing at the end of data, if there are fewer."""
+        if block_number < 0:
+            raise ValueError(f"object numbers begin at 0, not {block_number}")
+        cartridge = self._commit()
+        end = cartridge.runs.end
+        self._stand(cartridge, min(block_number, end))
+        if block_number > end:
+            raise BlankCheck(f"there is no object {block_number}: the tape ends with {end} of them")
+
+    def rewind(self) -> None:
+        """Go to BOT."""
+        self._stand(self._commit(), 0)
+
+    def unload(self) -> None:
+        """Commit and put the cartridge back on its shelf, free for others."""
+        self.close()
+
+    def position(self) -> Position:
+        """Where the drive stands: the state after the last finished call, from any thread."""
+        self._medium()
+        return self._position
+
+    def capacity(self) -> Capacity:
+        """Room in all and from here on, after the last finished call, from any thread."""
+        self._medium()
+        return self._capacity
+
+    def close(self) -> None:
+        """Commit and release; a second time does nothing."""
+        cartridge, self._cartridge = self._cartridge, None
+        if cartridge is not None:
+            cartridge.close()
+
+    def _medium(self) -> Cartridge:
+        if self._cartridge is None:
+            message = "the drive is empty"
+            raise NoMedium(message)
+        return self._cartridge
+
+    def _writable(self) -> Cartridge:
+        cartridge = self._medium()
+        if self._write_protected:
+            message = "the cartridge is write protected, or was opened for reading only"
+            raise WriteProtected(message)
+        return cartridge
+
+    def _commit(self) -> Cartridge:
+        cartridge = self._medium()
+        try:
+            cartridge.commit()
+        finally:
+            # A failed commit takes what was not on the disk off the tape.
+            self._stand(cartridge, min(self._at, cartridge.runs.end))
+        return cartridge
+
+    def _space(
+        self, cartridge: Cartridge, *, wanted: int, room: int, target: int, beyond: int, stop: Stop
+    ) -> SpaceOutcome:
+        if wanted <= room:
+            self._stand(cartridge, target)
+            return SpaceOutcome(wanted)
+        self._stand(cartridge, beyond)
+        return SpaceOutcome(room, stop)
+
+    def _stand(self, cartridge: Cartridge, at: int) -> None:
+        """Move to object ``at`` and publish where that is, in values that other threads may hold."""
+        runs, total = cartridge.runs, cartridge.header.capacity_bytes
+        marks = runs.marks_before(at)
+        file_start = runs.mark(marks - 1) + 1 if marks else 0
+        self._at = at
+        self._position = Position(at, marks, at - file_start, at == 0, at == runs.end)
+        self._capacity = Capacity(total, max(0, total - runs.byte_of(at)))
+
+    def _in_warning_zone(self, cartridge: Cartridge) -> bool:
+        return self._capacity.remaining_bytes <= cartridge.header.early_warning_bytes
+
+    def _blocks_that_fit(self, cartridge: Cartridge, block_bytes: int) -> int:
+        remaining = self._capacity.remaining_bytes
+        until_end = remaining // block_bytes
+        if self._in_warning_zone(cartridge):
+            return until_end
+        until_warning = -((cartridge.header.early_warning_bytes - remaining) // block_bytes)
+        return min(until_warning, until_end)
+
+
+def _check_block_bytes(block_bytes: int) -> None:
+    if not 1 <= block_bytes <= MAX_BLOCK_BYTES:
+        raise ValueError(f"a block of {block_bytes} bytes is not within 1..{MAX_BLOCK_BYTES}")
