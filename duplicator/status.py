@@ -1,0 +1,176 @@
+"""How a job ends: the field's status numbers, in words of our own, with what to do next."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from ndmp.enums import OpenEnum
+
+__all__ = ["ExitCode", "JobError", "Status", "exit_code"]
+
+
+class Status(OpenEnum):
+    """Job status numbers as operators of backup systems know them; a number without a name is kept."""
+
+    SUCCESS = 0
+    PARTLY_SUCCESSFUL = 1
+    FILE_READ_FAILED = 13
+    FILE_WRITE_FAILED = 14
+    CONNECTION_BROKEN = 40
+    CONNECTION_TIMED_OUT = 41
+    CONNECT_TIMED_OUT = 54
+    MEDIA_OPEN_ERROR = 83
+    MEDIA_WRITE_ERROR = 84
+    MEDIA_READ_ERROR = 85
+    MEDIA_POSITION_ERROR = 86
+    MEDIA_CLOSE_ERROR = 87
+    WRONG_TAPE = 93
+    WRONG_IMAGE_POSITION = 94
+    NO_MEDIA = 96
+    NDMP_FAILURE = 99
+    DISK_FULL = 129
+    COPY_NOT_FOUND = 147
+    CANCELLED = 150
+    SPANNING_NOT_ALLOWED = 166
+    MEDIA_PROTECTED = 168
+    LABEL_UNREADABLE = 172
+    HEADER_UNREADABLE = 173
+    NOTHING_MATCHES = 190
+    NOTHING_PROCESSED = 191
+    NO_STORAGE_UNIT = 213
+    NO_DRIVES = 2001
+    NO_CREDENTIALS = 2006
+    DRIVES_DOWN = 2009
+
+    @property
+    def text(self) -> str:
+        """What happened, in a few words."""
+        return _TEXTS[self][0] if self in _TEXTS else f"status {self.value}, which has no text here"
+
+    @property
+    def hint(self) -> str:
+        """What to do next; empty when there is nothing to do."""
+        return _TEXTS[self][1] if self in _TEXTS else "Look the number up in the documentation of its origin."
+
+
+_TEXTS: Final[dict[Status, tuple[str, str]]] = {
+    Status.SUCCESS: ("the job succeeded", ""),
+    Status.PARTLY_SUCCESSFUL: ("the job succeeded in part", "See which images failed, and run those again."),
+    Status.FILE_READ_FAILED: (
+        "the image could not be read",
+        "Check the disk and the permissions of the storage unit, and that nothing changes the image meanwhile.",
+    ),
+    Status.FILE_WRITE_FAILED: (
+        "the image could not be written",
+        "Check the disk and the permissions of the storage unit.",
+    ),
+    Status.CONNECTION_BROKEN: (
+        "a host or the network ended the connection",
+        "See whether the host named in the reason still runs, then run the job again.",
+    ),
+    Status.CONNECTION_TIMED_OUT: (
+        "a host stopped answering",
+        "Check the host named in the reason and the network between the two hosts, then run the job again.",
+    ),
+    Status.CONNECT_TIMED_OUT: (
+        "a host could not be reached",
+        "Check the name, the port and the firewall, and that the host's NDMP service runs.",
+    ),
+    Status.MEDIA_OPEN_ERROR: (
+        "the tape could not be opened",
+        "Check that the drive exists under that name, holds a tape, and is not in use.",
+    ),
+    Status.MEDIA_WRITE_ERROR: (
+        "writing to the tape failed",
+        "Clean the drive or use another volume, then run the job again.",
+    ),
+    Status.MEDIA_READ_ERROR: (
+        "reading from the tape failed",
+        "Clean the drive and verify again; if it fails on another drive too, make a new copy.",
+    ),
+    Status.MEDIA_POSITION_ERROR: (
+        "the tape is not where it should be",
+        "Check that nothing else uses the drive; the volume may hold something the catalog does not know.",
+    ),
+    Status.MEDIA_CLOSE_ERROR: (
+        "the tape could not be closed",
+        "Verify the last copy on the volume before you append to it.",
+    ),
+    Status.WRONG_TAPE: (
+        "another volume is in the drive",
+        "Mount the volume named in the reason.",
+    ),
+    Status.WRONG_IMAGE_POSITION: (
+        "another image lies where the copy should be",
+        "The catalog and the tape disagree: read the volume's labels and correct the catalog.",
+    ),
+    Status.NO_MEDIA: (
+        "no volume with room is left",
+        "Mount or label another volume, or expire copies that are not needed.",
+    ),
+    Status.NDMP_FAILURE: (
+        "the NDMP session failed",
+        "Check user, password and protocol version of the host named in the reason.",
+    ),
+    Status.DISK_FULL: ("the storage unit is full", "Free space on the storage unit or choose another."),
+    Status.COPY_NOT_FOUND: ("the copy is not in the catalog", "List the copies and name one of them."),
+    Status.CANCELLED: ("the job was cancelled", "Run it again when you want."),
+    Status.SPANNING_NOT_ALLOWED: (
+        "the image does not fit the rest of the volume",
+        "Use a volume with more room.",
+    ),
+    Status.MEDIA_PROTECTED: (
+        "the volume must not be overwritten",
+        "It holds data that is not in the catalog, or of another product; use a blank volume.",
+    ),
+    Status.LABEL_UNREADABLE: (
+        "the volume's label could not be read",
+        "If the tape may be erased, erase it; else find out which product wrote it.",
+    ),
+    Status.HEADER_UNREADABLE: (
+        "the labels before the image could not be read",
+        "Verify the other copies on this volume; make a new copy of this image.",
+    ),
+    Status.NOTHING_MATCHES: ("no image matches", "List the images of the storage unit and check the name."),
+    Status.NOTHING_PROCESSED: ("no image was copied", "See the reason of each image."),
+    Status.NO_STORAGE_UNIT: (
+        "there is no such storage unit",
+        "List the host's storage units; check that it offers the file service extension.",
+    ),
+    Status.NO_DRIVES: ("no drive is free for this job", "Wait for another job to end, or add a drive."),
+    Status.NO_CREDENTIALS: (
+        "no password is known for the host",
+        "Give it in a file, in the environment, or in the keyring.",
+    ),
+    Status.DRIVES_DOWN: (
+        "every drive that could run the job is down",
+        "Bring a drive up; the volume itself is available.",
+    ),
+}
+
+
+class JobError(Exception):
+    """A job ends here: with a status, the step it was in, and the reason in words."""
+
+    def __init__(self, status: Status, *, step: str, reason: str) -> None:
+        self.status = Status(status)
+        self.step = step
+        self.reason = reason
+        super().__init__(status, step, reason)
+
+    def __str__(self) -> str:
+        return f"status {self.status.value} ({self.status.text}) at step {self.step!r}: {self.reason}"
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line."""
+
+    SUCCESS = 0
+    FAILED = 1
+    USAGE = 2
+
+
+def exit_code(status: Status) -> ExitCode:
+    """Exit code of a run whose job ended so: 0 only for status 0."""
+    return ExitCode.SUCCESS if status == Status.SUCCESS else ExitCode.FAILED

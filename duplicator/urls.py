@@ -1,0 +1,112 @@
+"""Addresses that users write: ``ndmp://USER@HOST[:PORT][/PATH]`` and ``HOST:PORT``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
+from typing import Final, Self
+from urllib.parse import quote, unquote
+
+__all__ = ["NDMP_PORT", "HostPort", "NdmpUrl", "UrlError"]
+
+NDMP_PORT: Final = 10000
+_SCHEME = "ndmp://"
+_LONGEST = 4096
+
+
+class UrlError(ValueError):
+    """An address that cannot be used; the text repeats nothing of it, as a secret may hide in any part."""
+
+
+def _check(condition: bool, text: str) -> None:
+    if not condition:
+        raise UrlError(text)
+
+
+def _host(text: str) -> str:
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return str(IPv6Address(text[1:-1]))
+        except AddressValueError:
+            text = "the host in brackets is not an IPv6 address"
+            raise UrlError(text) from None
+    _check(bool(text), "the host is missing")
+    _check(":" not in text, "an IPv6 address is written in brackets")
+    _check(re.fullmatch(r"[A-Za-z0-9._-]{1,253}", text) is not None, "the host has characters that no host name has")
+    return text.lower()
+
+
+def _port(text: str, lowest: int) -> int:
+    correct = re.fullmatch("[0-9]{1,5}", text) is not None and lowest <= int(text) <= 65535
+    _check(correct, f"the port is not a number from {lowest} to 65535")
+    return int(text)
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(\[[^]]*\]|[^]:[]*)(?::([^:]*))?", text)
+    if match is None:
+        reason = "HOST:PORT has too many colons; an IPv6 address is written in brackets"
+        raise UrlError(reason)
+    return _host(match[1]), match[2] or ""
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _decode(text: str, what: str) -> str:
+    _check(re.search("%(?![0-9A-Fa-f]{2})", text) is None, f"the {what} has a % without two hexadecimal digits")
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise UrlError(f"the {what} is not valid UTF-8") from None
+    _check(decoded.isprintable(), f"the {what} has characters that cannot be printed")
+    return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class NdmpUrl:
+    """An NDMP host, who logs in there, and a place on it: a storage unit or a tape; ``path`` may be empty."""
+
+    user: str
+    host: str
+    port: int = NDMP_PORT
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an URL; the path is what follows the first slash. UrlError, also for one with a password."""
+        _check(len(text) <= _LONGEST, f"an URL has at most {_LONGEST} characters")
+        _check(text[: len(_SCHEME)].lower() == _SCHEME, "an NDMP URL begins with ndmp://")
+        place, _, path = text[len(_SCHEME) :].partition("/")
+        user, at, where = place.rpartition("@")
+        _check(
+            ":" not in user,
+            "a password does not belong in an URL: give it in a file, in the environment or in the keyring",
+        )
+        _check(bool(at and user), "the URL names no user: write ndmp://USER@HOST")
+        _check("@" not in user, "an @ in a user name is written %40")
+        host, port = _host_and_port(where)
+        return cls(_decode(user, "user"), host, _port(port, 1) if port else NDMP_PORT, _decode(path, "path"))
+
+    def __str__(self) -> str:
+        place = f"{_SCHEME}{quote(self.user, safe='')}@{_join(self.host, self.port)}"
+        return f"{place}/{quote(self.path)}" if self.path else place
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """Where a server listens; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read HOST:PORT, an IPv6 address in brackets; UrlError."""
+        host, port = _host_and_port(text)
+        return cls(host, _port(port, 0))
+
+    def __str__(self) -> str:
+        return _join(self.host, self.port)

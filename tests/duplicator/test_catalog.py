@@ -1,0 +1,319 @@
+"""The catalog through its face, from several processes, and as plain sqlite3 sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from duplicator.catalog import (
+    Catalog,
+    CatalogError,
+    Copy,
+    CopyState,
+    Fragment,
+    Image,
+    JobKind,
+    JobState,
+    VolumeState,
+    default_url,
+)
+from duplicator.labels import LabelError
+from duplicator.status import Status
+from ndmp.enums import DigestAlgorithm
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+COPY = "0f8fad5b-d9cb-469f-a165-70867728950e"
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite"
+
+
+@pytest.fixture
+def catalog(file: Path) -> Iterator[Catalog]:
+    with Catalog(f"sqlite:///{file}") as opened:
+        yield opened
+
+
+def start(catalog: Catalog, image: str = "etc.tar") -> int:
+    source, target = "ndmp://u@a:1/lsu0", "ndmp://u@b:1/t0"
+    return catalog.start_job(JobKind.DUPLICATE, image=image, source=source, target=target, started=NOON)
+
+
+def image(catalog: Catalog, *, modified: int = 1) -> Image:
+    return catalog.record_image(host="a", unit="lsu0", name="etc.tar", size=2**40, modified=modified, fragments=2)
+
+
+def copy(catalog: Catalog, copy_id: str = COPY, job_id: int | None = None) -> str:
+    return catalog.start_copy(
+        image_id=image(catalog).id,
+        job_id=job_id,
+        tape_url="ndmp://u@b:1/t0",
+        algorithm=DigestAlgorithm.SHA256,
+        record_bytes=65536,
+        copy_id=copy_id,
+        created=NOON,
+    )
+
+
+def fragment(index: int, file_sequence: int) -> Fragment:
+    return Fragment(index, f"part{index}", "ND0001", file_sequence, 100_000, 2, bytes(range(32)), None)
+
+
+def test_a_job_from_start_to_end(catalog: Catalog) -> None:
+    number = start(catalog)
+    job = catalog.job(number)
+    assert (job.kind, job.state, job.status, job.step) == (JobKind.DUPLICATE, JobState.RUNNING, None, "")
+    assert (job.started, job.ended, job.bytes_moved, job.bytes_total) == (NOON, None, 0, None)
+    assert (job.pid, job.image, job.source) == (os.getpid(), "etc.tar", "ndmp://u@a:1/lsu0")
+    catalog.event(number, "mount", "tape t0 is ready", time=NOON + SECOND)
+    catalog.event(number, "write data", "began", time=NOON + 2 * SECOND)
+    catalog.progress(number, 2**41, bytes_total=2**42)
+    catalog.progress(number, 2**41 + 1)
+    job = catalog.job(number)
+    assert (job.step, job.bytes_moved, job.bytes_total) == ("write data", 2**41 + 1, 2**42)
+    catalog.finish_job(number, JobState.FAILED, status=Status.MEDIA_WRITE_ERROR, reason="IO_ERR", ended=NOON)
+    job = catalog.job(number)
+    assert (job.state, job.status, job.reason) == (JobState.FAILED, Status.MEDIA_WRITE_ERROR, "IO_ERR")
+    assert (job.step, job.ended) == ("write data", NOON)
+    lines = [(event.time - NOON, event.step, event.text) for event in catalog.events(number)]
+    assert lines == [(SECOND, "mount", "tape t0 is ready"), (2 * SECOND, "write data", "began")]
+
+
+def test_jobs_newest_first(catalog: Catalog) -> None:
+    numbers = [start(catalog, name) for name in ("a", "b", "c")]
+    assert [job.id for job in catalog.jobs()] == numbers[::-1]
+    assert [job.image for job in catalog.jobs(limit=2)] == ["c", "b"]
+
+
+def test_an_unknown_status_number_is_kept(catalog: Catalog) -> None:
+    number = start(catalog)
+    catalog.finish_job(number, JobState.FAILED, status=Status(2816))
+    assert catalog.job(number).status == 2816
+
+
+def test_images_are_recorded_once(catalog: Catalog) -> None:
+    first = image(catalog)
+    assert (first.size, first.fragments) == (2**40, 2)
+    assert image(catalog) == first
+    assert image(catalog, modified=2).id != first.id
+
+
+def test_a_copy_and_its_fragments(catalog: Catalog) -> None:
+    number = start(catalog)
+    catalog.add_volume("ND0001", tape_url="ndmp://u@b:1/t0", created=NOON)
+    assert copy(catalog, job_id=number) == COPY
+    assert catalog.job(number).copy_id == COPY
+    for index, file_sequence in ((1, 2), (0, 1)):
+        catalog.add_fragment(COPY, fragment(index, file_sequence))
+    catalog.set_copy_state(COPY, CopyState.VALID, time=NOON + SECOND)
+    found = catalog.copy(COPY)
+    assert found == Copy(
+        id=COPY,
+        image=image(catalog),
+        job_id=number,
+        state=CopyState.VALID,
+        tape_url="ndmp://u@b:1/t0",
+        algorithm=DigestAlgorithm.SHA256,
+        record_bytes=65536,
+        created=NOON,
+        validated=NOON + SECOND,
+        fragments=(fragment(0, 1), fragment(1, 2)),
+    )
+    assert catalog.copies() == [found]
+    volume = catalog.volume("ND0001")
+    assert volume is not None
+    assert (volume.files, volume.size, volume.created) == (2, 2 * 2 * 65536, NOON)
+    catalog.set_copy_state(COPY, CopyState.FAILED)
+    assert catalog.copy(COPY).validated is None
+    verify = catalog.start_job(JobKind.VERIFY, image="etc.tar", source="", target="")
+    catalog.use_copy(verify, COPY)
+    assert catalog.job(verify).copy_id == COPY
+
+
+def test_copies_by_prefix(catalog: Catalog) -> None:
+    other = "0f8fad5b-0000-469f-a165-70867728950e"
+    for copy_id in (COPY, other):
+        copy(catalog, copy_id)
+    assert catalog.copy("0f8fad5b-d").id == COPY
+    assert catalog.copy("0F8FAD5B-0").id == other
+    for prefix, words in [("0f8f", "more than one"), ("", "more than one"), ("1", "no copy"), ("%d9", "no copy")]:
+        with pytest.raises(CatalogError, match=words):
+            catalog.copy(prefix)
+
+
+def test_volumes(catalog: Catalog) -> None:
+    assert catalog.next_volume_label() == "ND0001"
+    assert catalog.volume("ND0001") is None
+    added = catalog.add_volume("ND0001", tape_url="ndmp://u@b:1/t0", created=NOON)
+    assert (added.state, added.files, added.size) == (VolumeState.APPENDABLE, 0, 0)
+    for label in ("ND0007", "NDX", "ND000A", "ZZ9999"):
+        catalog.add_volume(label, tape_url="")
+    assert catalog.next_volume_label() == "ND0008"
+    changed = catalog.update_volume("ND0001", state=VolumeState.FULL, files=3)
+    assert (changed.state, changed.files, changed.tape_url) == (VolumeState.FULL, 3, "ndmp://u@b:1/t0")
+    assert catalog.volume("ND0001") == changed
+    assert [volume.label for volume in catalog.volumes()] == ["ND0001", "ND0007", "ND000A", "NDX", "ZZ9999"]
+    catalog.add_volume("ND9999", tape_url="")
+    with pytest.raises(CatalogError, match="by hand"):
+        catalog.next_volume_label()
+    with pytest.raises(LabelError, match="volume id"):
+        catalog.add_volume("nd-1", tape_url="")
+
+
+def test_what_the_catalog_refuses(catalog: Catalog) -> None:
+    catalog.add_volume("ND0001", tape_url="")
+    copy(catalog)
+    catalog.add_fragment(COPY, fragment(0, 1))
+    berlin = datetime(2026, 11, 22, 13, tzinfo=timezone(timedelta(hours=1)))
+    catalog.set_copy_state(COPY, CopyState.VALID, time=berlin)
+    assert catalog.copy(COPY).validated == NOON
+    cases = [
+        (lambda: catalog.job(99), "no job 99"),
+        (lambda: catalog.events(99), "no job 99"),
+        (lambda: catalog.event(99, "s", "t"), "no job 99"),
+        (lambda: catalog.set_copy_state("x", CopyState.VALID), "no copy x"),
+        (lambda: catalog.update_volume("ND0002"), "does not know volume ND0002"),
+        (lambda: catalog.add_volume("ND0001", tape_url=""), "refuses this entry"),
+        (lambda: catalog.add_fragment(COPY, fragment(0, 2)), "refuses this entry"),
+        (lambda: catalog.add_fragment(COPY, fragment(1, 1)), "refuses this entry"),
+        (lambda: copy(catalog), "refuses this entry"),
+        (lambda: copy(catalog, "a", job_id=99), "refuses this entry"),
+        (lambda: catalog.set_copy_state(COPY, CopyState.VALID, time=NOON.replace(tzinfo=None)), "without a zone"),
+        (lambda: image(catalog, modified=2**63), "failed"),
+    ]
+    before = catalog.copies(), catalog.volumes(), catalog.jobs()
+    for call, words in cases:
+        with pytest.raises(CatalogError, match=words):
+            call()
+    assert (catalog.copies(), catalog.volumes(), catalog.jobs()) == before
+
+
+def test_file_and_folder_are_for_the_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "deep" / "data"))
+    with Catalog() as catalog:
+        start(catalog)
+        folder = tmp_path / "deep" / "data" / "ndmpdup"
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+        assert modes.pop("catalog.sqlite") == 0o600
+        assert set(modes.values()) <= {0o600}
+    with Catalog(default_url()) as catalog:
+        assert len(catalog.jobs()) == 1
+
+
+def test_settings_of_sqlite(catalog: Catalog, file: Path) -> None:
+    start(catalog)
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert connection.execute("SELECT state, started FROM jobs").fetchall() == [
+            ("running", "2026-11-22 12:00:00.000000")
+        ]
+
+
+def test_another_version_is_refused_and_left_alone(file: Path) -> None:
+    Catalog(f"sqlite:///{file}").close()
+    for version, words in ((2, "newer program"), (0, "needs 1")):
+        with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE schema_version SET version = ?", (version,))
+        with pytest.raises(CatalogError, match=f"version {version}.*{words}"):
+            Catalog(f"sqlite:///{file}")
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("SELECT version FROM schema_version").fetchone() == (version,)
+
+
+def test_databases_that_cannot_be_opened(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"no database" * 100)
+    cases = [
+        (f"sqlite:///{tmp_path}/absent/catalog", "No such file"),
+        (f"sqlite:///{garbage}", "not a database"),
+        ("s3cret", "SQLAlchemy URL"),
+        ("nosuch://u:s3cret@h/db", "nosuch"),
+    ]
+    for url, words in cases:
+        with pytest.raises(CatalogError, match=words) as caught:
+            Catalog(url)
+        assert "s3cret" not in str(caught.value)
+
+
+def script(file: Path, text: str) -> subprocess.Popen[str]:
+    opening = f"from tests.duplicator.test_catalog import *\ncatalog = Catalog('sqlite:///{file}')\n"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", opening + text], text=True, **pipes)
+
+
+def test_several_processes_on_one_file(file: Path) -> None:
+    body = "\n".join(
+        [
+            "for n in range(20):",
+            "    number = start(catalog, f'{os.getpid()}')",
+            "    catalog.event(number, 'step', str(n))",
+            "    catalog.progress(number, n)",
+            "    image(catalog)",
+        ]
+    )
+    processes = [script(file, body) for _ in range(4)]
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    with Catalog(f"sqlite:///{file}") as catalog:
+        jobs = catalog.jobs()
+        assert len({job.id for job in jobs}) == 80
+        assert len({job.pid for job in jobs}) == 4
+        for process in processes:
+            moved = [job.bytes_moved for job in jobs if job.pid == process.pid]
+            assert moved == list(range(19, -1, -1))
+        assert image(catalog).id == 1
+
+
+def test_a_killed_process_leaves_how_far_it_came(catalog: Catalog, file: Path) -> None:
+    mine = start(catalog)
+    body = "\n".join(
+        [
+            "number = start(catalog)",
+            "copy(catalog, job_id=number)",
+            "catalog.event(number, 'write data', 'began')",
+            "catalog.progress(number, 12345, bytes_total=99999)",
+            "print(number, flush=True)",
+            "input()",
+        ]
+    )
+    process = script(file, body)
+    assert process.stdout is not None
+    number = int(process.stdout.readline())
+    assert catalog.mark_dead_jobs() == []
+    assert catalog.job(number).state is JobState.RUNNING
+    process.kill()
+    # WNOWAIT leaves the corpse: a parent that has not yet collected it must not keep the job running.
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    dead = catalog.mark_dead_jobs(time=NOON)
+    process.communicate(timeout=10)
+    assert [job.id for job in dead] == [number]
+    job = catalog.job(number)
+    assert (job.state, job.status, job.step, job.bytes_moved) == (JobState.DIED, None, "write data", 12345)
+    assert job.reason == f"process {process.pid} ended at step 'write data', after 12345 of 99999 bytes"
+    assert job.ended == NOON
+    assert catalog.copy(COPY).state is CopyState.FAILED
+    assert catalog.job(mine).state is JobState.RUNNING
+    assert catalog.mark_dead_jobs() == []
+
+
+def test_a_number_that_went_to_another_process_does_not_keep_a_job_alive(catalog: Catalog, file: Path) -> None:
+    number, elsewhere = start(catalog), start(catalog)
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE jobs SET process = 'an older one' WHERE id = ?", (number,))
+        connection.execute("UPDATE jobs SET host = 'elsewhere', pid = 4999999 WHERE id = ?", (elsewhere,))
+    assert [job.id for job in catalog.mark_dead_jobs()] == [number]
