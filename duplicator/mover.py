@@ -1,0 +1,335 @@
+"""The data path of a mover: one thread, large batches, no copy and no object per record (draft 3.6)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from duplicator.dataconn import DataConnection, NetworkSettings, Stopped
+from duplicator.digests import ALGORITHMS
+from duplicator.tape_digest import ThreadTapeDigest
+from ndmp.backends import (
+    MoverCounters,
+    MoverEvent,
+    MoverHalted,
+    MoverPaused,
+    MoverStarted,
+    ReadEnd,
+    RecordDevice,
+    TapeDigestDone,
+)
+from ndmp.enums import DigestAlgorithm, Error, MoverHaltReason, MoverMode, MoverPauseReason
+from ndmp.errors import ReplyError
+from ndmp.types import ALL_ONES_64, TcpAddress
+from ndmp.window import Window
+
+__all__ = ["SocketMover", "SocketMovers"]
+
+_log: Final = logging.getLogger(__name__)
+_BATCH: Final = 1024 * 1024
+"""Bytes moved by one system call, or one record if that is larger."""
+_PEEK_INTERVAL: Final = 0.25
+"""Seconds between looks at an idle data connection."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """A MOVER_READ in progress; both in bytes of the stream."""
+
+    offset: int
+    left: int
+
+
+class _PeerClosed(Exception):  # noqa: N818  (how most transfers end)
+    """The peer closed the data connection."""
+
+
+class SocketMover:
+    """Implements :class:`ndmp.backends.DataMover` on a TCP stream."""
+
+    def __init__(
+        self,
+        mode: MoverMode,
+        record_bytes: int,
+        device: Callable[[], RecordDevice],
+        report: Callable[[MoverEvent], None],
+        *,
+        local_host: str,
+        settings: NetworkSettings,
+    ) -> None:
+        self._mode = mode
+        self._record = record_bytes
+        self._device = device
+        self._report = report
+        self._local_host = local_host
+        self._peer = DataConnection(settings)
+        self._listening = False
+        self._turn = threading.Condition()
+        self._go = True
+        self._read: _Read | None = None
+        self._window = Window()
+        self._window_left = 0
+        self._moved = 0
+        self._record_num = 0
+        self._seek_offset = 0
+        self._thread = threading.Thread(target=self._run, name=f"mover-{mode.name}", daemon=True)
+
+    # -- called by the host --------------------------------------------------------------------------------------
+
+    def listen(self) -> TcpAddress:
+        """See DataMover."""
+        address = self._peer.listen(self._local_host)
+        self._listening = True
+        self._thread.start()
+        return address
+
+    def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
+        """See DataMover."""
+        address = self._peer.connect(addresses)
+        self._thread.start()
+        return address
+
+    def set_window(self, offset: int, length: int) -> None:
+        """See DataMover."""
+        self._window = Window(offset, length)
+        self._window_left = ALL_ONES_64 if self._window.is_endless else length
+        self._record_num = offset // self._record
+
+    def read(self, offset: int, length: int) -> None:
+        """See DataMover."""
+        with self._turn:
+            if self._read is not None:
+                raise ReplyError(Error.READ_IN_PROGRESS, "the last MOVER_READ is not done")
+            self._read = _Read(offset, length)
+            self._seek_offset = offset
+            self._turn.notify()
+
+    def resume(self) -> None:
+        """See DataMover."""
+        with self._turn:
+            self._go = True
+            self._turn.notify()
+
+    def counters(self) -> MoverCounters:
+        """See DataMover."""
+        read = self._read
+        return MoverCounters(self._moved, self._record_num, self._seek_offset, read.left if read else 0)
+
+    def stop(self) -> None:
+        """See DataMover."""
+        self._peer.stop()
+        with self._turn:
+            self._turn.notify()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # -- the mover's thread --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            halted = self._transfer()
+        except Stopped:
+            halted = None
+        except Exception as error:  # noqa: BLE001  (a backend's bug ends this transfer, not the host)
+            _log.exception("mover failed")
+            halted = MoverHalted(MoverHaltReason.INTERNAL_ERROR, f"mover failed: {error}")
+        finally:
+            self._peer.close()
+        if halted is not None:
+            self._report(halted)
+
+    def _transfer(self) -> MoverHalted:
+        if self._listening:
+            try:
+                self._report(MoverStarted(self._peer.accept()))
+            except OSError as error:
+                return MoverHalted(MoverHaltReason.CONNECT_ERROR, f"data connection: {error}")
+        try:
+            if self._mode == MoverMode.READ:
+                self._peer_to_device()
+            else:
+                self._device_to_peer()
+        except (_PeerClosed, ConnectionError):
+            return MoverHalted(MoverHaltReason.CONNECT_CLOSED)
+        except OSError as error:
+            return MoverHalted(MoverHaltReason.CONNECT_ERROR, f"data connection: {error}")
+        except ReplyError as error:
+            return MoverHalted(MoverHaltReason.MEDIA_ERROR, str(error))
+        return MoverHalted(MoverHaltReason.CONNECT_CLOSED)
+
+    def _pause(self, reason: MoverPauseReason, seek_offset: int = 0) -> RecordDevice:
+        """Report, wait for CONTINUE, and give the device that is open then."""
+        self._go = False
+        self._report(MoverPaused(reason, seek_offset))
+        self._wait(lambda: self._go)
+        return self._device()
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Wait for the host. A receiver that leaves meanwhile ends the transfer; a sender may, its bytes are safe."""
+        with self._turn:
+            while not self._turn.wait_for(lambda: ready() or self._peer.is_stopping, timeout=_PEEK_INTERVAL):
+                if self._mode == MoverMode.WRITE and self._peer.peer_is_gone:
+                    raise _PeerClosed
+        self._peer.check()
+
+    def _buffer(self) -> memoryview:
+        """Room for whole records."""
+        return memoryview(bytearray(max(_BATCH // self._record, 1) * self._record))
+
+    # -- READ: data connection to device -------------------------------------------------------------------------
+
+    def _peer_to_device(self) -> None:
+        """Receive until the peer closes; the last record is filled up with zeros (draft 3.6.2.1)."""
+        device, buffer, filled, ended = self._device(), self._buffer(), 0, False
+        warned = False  # early warning was met: the next record must wait for the application
+        announced = False  # and the application knows
+        while not (ended and not filled):
+            if not ended:
+                filled, ended = self._fill(buffer, filled)
+            padded = filled + (-filled % self._record if ended else -(filled % self._record))
+            if padded <= 0:
+                continue
+            if warned:
+                device, warned, announced = self._pause(MoverPauseReason.EOM), False, True
+            if not self._window_left:
+                device = self._pause(MoverPauseReason.EOW)
+            if padded > filled:
+                buffer[filled:padded] = bytes(padded - filled)
+            outcome = device.write_records(buffer[: min(padded, self._window_left)], self._record)
+            filled = self._account(buffer, filled, outcome.records)
+            warned = outcome.early_warning and not announced
+            announced = announced and outcome.early_warning
+
+    def _fill(self, buffer: memoryview, filled: int) -> tuple[int, bool]:
+        """Receive more, but not much past the window: (bytes in the buffer, whether the stream has ended)."""
+        limit = min(len(buffer), self._window_left + self._record)
+        if filled >= limit:
+            return filled, False
+        count = self._peer.receive(buffer[filled:limit])
+        return filled + (count or 0), count == 0
+
+    def _account(self, buffer: memoryview, filled: int, records: int) -> int:
+        """Note what was written and move the rest to the front; returns how much that is."""
+        written = records * self._record
+        if not written:
+            raise ReplyError(Error.IO, "the device took no record and gave no reason")
+        stream_bytes = min(written, filled)
+        self._moved += stream_bytes
+        self._record_num += records
+        if not self._window.is_endless:
+            self._window_left -= written
+        rest = filled - stream_bytes
+        if rest:
+            buffer[:rest] = bytes(buffer[stream_bytes:filled])
+        return rest
+
+    # -- WRITE: device to data connection ------------------------------------------------------------------------
+
+    def _device_to_peer(self) -> None:
+        """Serve one MOVER_READ after the other."""
+        tape = _RecordReader(self._device(), self._buffer(), self._record, self._window.offset)
+        while True:
+            self._wait(lambda: self._read is not None)
+            assert self._read is not None
+            while self._read.left:
+                self._send_some(tape, self._read)
+            self._read = None
+
+    def _send_some(self, tape: _RecordReader, read: _Read) -> None:
+        """Send the next bytes of ``read``, or pause because they are not within reach."""
+        if not self._window.offset <= read.offset < self._window.end:
+            tape.restart(self._pause(MoverPauseReason.SEEK, read.offset), self._window.offset)
+            return
+        chunk = tape.at(read.offset, min(read.left, self._window.end - read.offset))
+        self._record_num = tape.records_passed + self._window.offset // self._record
+        if isinstance(chunk, ReadEnd):
+            reason = MoverPauseReason.EOF if chunk is ReadEnd.FILEMARK else MoverPauseReason.EOM
+            tape.restart(self._pause(reason), self._window.offset)
+            return
+        self._peer.send(chunk)
+        self._moved += len(chunk)
+        read.offset += len(chunk)
+        read.left -= len(chunk)
+
+
+class _RecordReader:
+    """Reads records ahead and gives the stream's bytes at any offset within the window."""
+
+    def __init__(self, device: RecordDevice, buffer: memoryview, record_bytes: int, offset: int) -> None:
+        self._buffer = buffer
+        self._record = record_bytes
+        self.restart(device, offset)
+
+    def restart(self, device: RecordDevice, offset: int) -> None:
+        """The device stands at stream ``offset`` now, which falls on a record."""
+        self._device = device
+        self._start = self._end = offset
+        self.records_passed = 0
+
+    def at(self, offset: int, limit: int) -> memoryview | ReadEnd:
+        """Up to ``limit`` bytes from ``offset`` of the stream, at least one; or what is there instead."""
+        if not self._start <= offset < self._end:
+            end = self._position(offset) or self._fetch(offset, limit)
+            if end is not None:
+                return end
+        first = offset - self._start
+        return self._buffer[first : first + min(limit, self._end - offset)]
+
+    def _position(self, offset: int) -> ReadEnd | None:
+        """Space to the record that holds ``offset``."""
+        distance = offset // self._record - self._end // self._record
+        if not distance:
+            return None
+        if self._device.space_records(distance):
+            return ReadEnd.FILEMARK
+        self._start = self._end = offset - offset % self._record
+        self.records_passed += distance
+        return None
+
+    def _fetch(self, offset: int, limit: int) -> ReadEnd | None:
+        """Read the records from the device's position on, no more than are asked for."""
+        wanted = offset - self._end + limit
+        records = min(-(-wanted // self._record), len(self._buffer) // self._record)
+        outcome = self._device.read_records(self._buffer[: records * self._record], self._record)
+        if outcome.truncated:
+            raise ReplyError(Error.IO, f"a record on tape is longer than the record size, {self._record}")
+        self.records_passed += outcome.records
+        self._start = self._end
+        self._end += outcome.bytes_read
+        if offset < self._end:
+            return None
+        return outcome.end or ReadEnd.FILEMARK
+
+
+class SocketMovers:
+    """Implements :class:`ndmp.backends.MoverFactory` with threads and TCP."""
+
+    algorithms: Sequence[DigestAlgorithm] = ALGORITHMS
+
+    def __init__(self, settings: NetworkSettings | None = None) -> None:
+        self._settings = settings or NetworkSettings()
+
+    def mover(
+        self,
+        mode: MoverMode,
+        record_bytes: int,
+        device: Callable[[], RecordDevice],
+        report: Callable[[MoverEvent], None],
+        local_host: str,
+    ) -> SocketMover:
+        """See MoverFactory."""
+        return SocketMover(mode, record_bytes, device, report, local_host=local_host, settings=self._settings)
+
+    def tape_digest(
+        self,
+        algorithm: DigestAlgorithm,
+        size: int,
+        record_bytes: int,
+        device: RecordDevice,
+        report: Callable[[TapeDigestDone], None],
+    ) -> ThreadTapeDigest:
+        """See MoverFactory."""
+        return ThreadTapeDigest(algorithm, size, record_bytes, device, report)
