@@ -1,0 +1,84 @@
+"""A session with an NDMP host as a job wants it: version 4, logged in, extensions negotiated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, TypeVar
+
+from duplicator.failures import failing_as
+from duplicator.plan import Deadlines, Place, Step
+from duplicator.status import JobError, Status
+from duplicator.urls import NdmpUrl
+from ndmp.aio.client import Client, connect
+from ndmp.enums import Error
+from ndmp.errors import ReplyError
+from ndmp.messages.config import ConfigGetServerInfo, ConfigGetServerInfoReply
+from ndmp.messages.extensions.fse import FSE_CLASS, FseGetInfo, FseGetInfoReply
+from ndmp.services.connect import PROTOCOL_VERSION
+from ndmp.wire import Reply, Request
+
+__all__ = ["HostSession", "open_session"]
+
+_EXTENSION_DEADLINE: Final = 3.0
+"""Seconds for a host that swallows the question for extensions, as ndmjob does."""
+
+R = TypeVar("R", bound=Reply)
+
+
+class HostSession:
+    """An NDMP session that is ready for work."""
+
+    def __init__(self, client: Client, url: NdmpUrl, deadlines: Deadlines) -> None:
+        self.client = client
+        self.url = url
+        self.deadlines = deadlines
+        self.name = f"host {url.host} port {url.port}"
+        self.version = 0
+        self.extensions: dict[int, int] = {}
+        self.server = ConfigGetServerInfoReply(Error.NO_ERR, "", "", "", ())
+
+    async def call(self, request: Request[R], *, deadline: float | None = None) -> R:
+        """Send a request and wait for its reply, see :meth:`ndmp.aio.client.Client.call`."""
+        return await self.client.call(request, deadline=deadline or self.deadlines.request)
+
+    async def fse_info(self) -> FseGetInfoReply | None:
+        """What the file service extension offers here; None where it was not negotiated."""
+        if FSE_CLASS not in self.extensions:
+            return None
+        return await self.call(FseGetInfo())
+
+
+@asynccontextmanager
+async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.PREPARE) -> AsyncIterator[HostSession]:
+    """Connect, agree on version 4 or refuse in words, log in, negotiate. JobError when any of it fails."""
+    url = place.url
+    async with AsyncExitStack() as stack:
+        with failing_as(step, f"host {url.host} port {url.port}"):
+            client = await stack.enter_async_context(connect(url.host, url.port, deadline=deadlines.connect))
+            session = HostSession(client, url, deadlines)
+            await _settle(session, place, step)
+        yield session
+
+
+async def _settle(session: HostSession, place: Place, step: Step) -> None:
+    session.version = (await session.client.wait_for_greeting()).version
+    await _agree_on_version(session, step)
+    try:
+        await session.client.login(place.url.user, place.secret.reveal())
+    except ReplyError as error:
+        reason = f"{session.name} refuses user {place.url.user!r} or the password ({error.error.name})"
+        raise JobError(Status.NDMP_FAILURE, step=step.value, reason=reason) from error
+    session.server = await session.call(ConfigGetServerInfo())
+    session.extensions = await session.client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)
+
+
+async def _agree_on_version(session: HostSession, step: Step) -> None:
+    """Nothing below version 4 will do: older movers count and connect in other ways."""
+    problem = f"{session.name} speaks NDMP version {session.version}; version {PROTOCOL_VERSION} is needed"
+    if session.version < PROTOCOL_VERSION:
+        raise JobError(Status.NDMP_FAILURE, step=step.value, reason=problem)
+    try:
+        await session.client.open(PROTOCOL_VERSION)
+    except ReplyError as error:
+        raise JobError(Status.NDMP_FAILURE, step=step.value, reason=problem) from error

@@ -1,0 +1,57 @@
+"""The frame of every job: recorded from its first moment, ended with a status whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from duplicator.catalog import JobState
+from duplicator.dataconn import Stopped
+from duplicator.recorder import Recorder
+from duplicator.status import JobError, Status
+from ndmp.errors import NdmpError
+
+__all__ = ["Outcome", "recorded", "tidy"]
+
+_TIDY_DEADLINE = 60.0
+"""Seconds for each act of cleaning up after a failure."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the job ended, filled in by :func:`recorded`."""
+
+    status: Status = Status.SUCCESS
+    reason: str = ""
+
+
+@asynccontextmanager
+async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
+    """Run the block as a job: JobError becomes its outcome; cancellation and bugs are recorded and go on."""
+    outcome = Outcome()
+    try:
+        yield outcome
+    except JobError as error:
+        outcome.status, outcome.reason = error.status, error.reason
+        recorder.finish(JobState.FAILED, error.status, f"{error.step}: {error.reason}")
+    except asyncio.CancelledError:
+        recorder.finish(JobState.CANCELLED, Status.CANCELLED, f"cancelled at step {recorder.current.value!r}")
+        raise
+    except BaseException as error:
+        recorder.finish(JobState.FAILED, Status.NDMP_FAILURE, f"bug: {type(error).__name__}: {error}")
+        raise
+    else:
+        recorder.finish(JobState.DONE, Status.SUCCESS, "")
+
+
+async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> None:
+    """Do one act of cleaning up; a failure is told and does not stop the others."""
+    try:
+        async with asyncio.timeout(_TIDY_DEADLINE):
+            await act
+    except (NdmpError, JobError, OSError, TimeoutError, Stopped) as error:
+        recorder.note(f"cleaning up: {what} failed: {error}")
+    else:
+        recorder.note(f"cleaning up: {what} done")

@@ -1,0 +1,152 @@
+"""A host's mover, driven from outside: set it up, watch what it tells, take it down (draft 3.6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from duplicator.hostlink import HostSession
+from duplicator.status import Status
+from ndmp.enums import AddressType, Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
+from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError
+from ndmp.messages.mover import (
+    MoverAbort,
+    MoverClose,
+    MoverConnect,
+    MoverGetState,
+    MoverGetStateReply,
+    MoverListen,
+    MoverRead,
+    MoverSetRecordSize,
+    MoverSetWindow,
+    MoverStop,
+    TcpAddresses,
+)
+from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
+from ndmp.types import ALL_ONES_64
+from ndmp.wire import Post
+
+__all__ = ["MoverSide", "Notice", "tell"]
+
+_LISTEN_POLL: Final = 0.02
+"""Seconds between questions to a mover that listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that a side told by itself, or the failure that ended it."""
+
+    side: MoverSide
+    event: Post | NdmpError
+
+
+class MoverSide:
+    """The mover of one session; its notifications go to ``notices`` while :meth:`watch` runs.
+
+    ``trouble`` is the job's status when its device fails.
+    """
+
+    def __init__(
+        self,
+        session: HostSession,
+        role: str,
+        notices: asyncio.Queue[Notice],
+        *,
+        trouble: Status,
+        log: Callable[[str], None],
+    ) -> None:
+        self.session = session
+        self.trouble = trouble
+        self.role = role
+        self.name = f"{role} ({session.name})"
+        self._notices = notices
+        self._log = log
+
+    async def watch(self) -> None:
+        """Pass on what the host tells, until it is gone; log lines and farewells go to the job's record."""
+        while True:
+            try:
+                post = await self.session.client.next_post()
+            except NdmpError as error:
+                self._notices.put_nowait(Notice(self, error))
+                return
+            self._pass_on(post)
+
+    def _pass_on(self, post: Post) -> None:
+        self._log(f"{self.role} tells: {tell(post)}")
+        if not isinstance(post, LogMessage | NotifyConnectionStatus):
+            self._notices.put_nowait(Notice(self, post))
+
+    async def set_up(self, record_bytes: int) -> None:
+        """Record size and an endless window, in this order (draft 3.6.2.1)."""
+        await self.session.call(MoverSetRecordSize(record_bytes))
+        await self.session.call(MoverSetWindow(0, ALL_ONES_64))
+
+    async def listen(self, mode: MoverMode) -> TcpAddresses:
+        """Have the mover listen; where to connect."""
+        address = (await self.session.call(MoverListen(mode, AddressType.TCP))).address
+        if not isinstance(address, TcpAddresses) or not address.endpoints:
+            raise RemoteProtocolError("the mover listens, but tells no TCP address")
+        return address
+
+    async def connect(self, mode: MoverMode, address: TcpAddresses) -> None:
+        """Have the mover connect to another one."""
+        await self.session.call(MoverConnect(mode, address))
+
+    async def send_all(self) -> None:
+        """Have the mover send what is there until a filemark."""
+        await self.session.call(MoverRead(0, ALL_ONES_64))
+
+    async def wait_until_active(self) -> None:
+        """Wait for a listening mover to have its peer: that it has is told to nobody (draft 2.11.6)."""
+        async with asyncio.timeout(self.session.deadlines.connect):
+            while (await self.state()).state == MoverState.LISTEN:  # noqa: ASYNC110  (nothing tells when it ends)
+                await asyncio.sleep(_LISTEN_POLL)
+
+    async def state(self) -> MoverGetStateReply:
+        """Ask for state and progress."""
+        return await self.session.call(MoverGetState())
+
+    async def end_stream(self) -> None:
+        """Have the paused mover close its data connection."""
+        await self.session.call(MoverClose())
+
+    async def stop(self) -> None:
+        """From HALTED to IDLE."""
+        await self.session.call(MoverStop())
+
+    async def abandon(self) -> None:
+        """Bring the mover to IDLE from wherever it is."""
+        state = (await self.state()).state
+        if state not in (MoverState.IDLE, MoverState.HALTED):
+            try:
+                await self.session.call(MoverAbort())
+            except ReplyError as error:
+                if error.error != Error.ILLEGAL_STATE:  # it halted meanwhile
+                    raise
+        if state != MoverState.IDLE:
+            await self.stop()
+
+
+def tell(post: Post) -> str:
+    """A notification in words."""
+    match post:
+        case NotifyMoverPaused(reason, position):
+            return f"mover paused, {MoverPauseReason(reason).name}" + (
+                f" at {position}" if reason == MoverPauseReason.SEEK else ""
+            )
+        case NotifyMoverHalted(reason):
+            return f"mover halted, {MoverHaltReason(reason).name}"
+        case LogMessage(log_type, _, entry):
+            return f"log, {LogType(log_type).name.lower()}: {_printable(entry)}"
+        case NotifyConnectionStatus(reason, _, text):
+            return f"connection {reason.name} {_printable(text)}".strip()
+        case _:
+            return type(post).__name__
+
+
+def _printable(text: str) -> str:
+    """A host's words, harmless for a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text.strip())

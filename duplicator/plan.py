@@ -1,0 +1,125 @@
+"""What a job is asked to do, and the steps it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from duplicator.credentials import Secret
+from duplicator.status import Status
+from duplicator.urls import NdmpUrl
+from ndmp.enums import DigestAlgorithm
+
+__all__ = [
+    "DEFAULT_RECORD_BYTES",
+    "CopyRequest",
+    "Deadlines",
+    "JobResult",
+    "Place",
+    "RestoreRequest",
+    "Step",
+    "VerifyRequest",
+]
+
+DEFAULT_RECORD_BYTES: Final = 64 * 1024
+
+
+class Step(Enum):
+    """The steps of jobs, in the order in which a duplication takes them."""
+
+    PREPARE = "prepare"
+    CHECK_IMAGE = "check image"
+    CHECK_EXTENSION = "check file service extension"
+    WRITE_SESSION = "write side: session"
+    WRITE_MOUNT = "write side: mount"
+    WRITE_OPEN = "write side: open"
+    WRITE_POSITION = "write side: position"
+    WRITE_HEADER = "write side: write header"
+    WRITE_MOVER = "write side: set up mover"
+    READ_SESSION = "read side: session"
+    READ_OPEN = "read side: open image"
+    READ_MOVER = "read side: set up mover"
+    MOVE = "move data"
+    WRITE_TRAILER = "write side: write trailer"
+    CLOSE = "close both sides"
+    VALIDATE = "validate"
+    COMMIT = "commit image"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a job waits, in seconds."""
+
+    connect: float = 30.0
+    request: float = 60.0
+    """An answer that needs no tape motion."""
+    tape: float = 1800.0
+    """An answer that does: a full rewind or locate takes minutes."""
+    mount: float = 60.0
+    """A tape to come into the drive, or the drive to become free."""
+    stall: float = 120.0
+    """Data that does not move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An NDMP host and something on it, with the secret of the URL's user."""
+
+    url: NdmpUrl
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRequest:
+    """Copy ``image`` of the storage unit ``source`` to the tape ``target``.
+
+    ``volume``: the label that must be in the drive, or that a blank tape gets; None takes what is there.
+    """
+
+    image: str
+    source: Place
+    target: Place
+    volume: str | None = None
+    algorithm: DigestAlgorithm | None = None
+    """None: the source's preferred digest."""
+    record_bytes: int = DEFAULT_RECORD_BYTES
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """Read the copy with this id (or unique beginning of it) from ``tape`` and compare."""
+
+    copy_id: str
+    tape: Place
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """Bring a copy back from ``tape``: into a directory of this machine, or into a storage unit."""
+
+    copy_id: str
+    tape: Place
+    target: Path | Place
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a job ended; ``step`` is the last one it was in. Times in seconds, sizes in bytes."""
+
+    job_id: int
+    status: Status
+    step: str
+    reason: str
+    image: str
+    copy_id: str | None
+    volume: str | None
+    size: int
+    move_seconds: float
+    """Time in which data flowed, without positioning and validation."""
+    validated: bool

@@ -1,0 +1,77 @@
+"""A job's record: every step goes to the log, to the catalog and to whoever watches."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final, Protocol
+
+from duplicator.catalog import Catalog, JobState
+from duplicator.plan import Step
+from duplicator.status import Status
+
+__all__ = ["Recorder", "Watcher"]
+
+_log: Final = logging.getLogger(__name__)
+_PROGRESS_INTERVAL: Final = 1.0
+"""Seconds between progress records in the catalog."""
+
+
+class Watcher(Protocol):
+    """Somebody who is told while a job runs; called in the event loop, so it must not block."""
+
+    def step(self, job_id: int, step: str, text: str) -> None:
+        """The job is in ``step``; ``text`` says what it does there."""
+        ...
+
+    def progress(self, job_id: int, bytes_moved: int, bytes_total: int) -> None:
+        """Bytes of the image moved so far."""
+        ...
+
+
+class Recorder:
+    """Writes the record of one job."""
+
+    def __init__(self, catalog: Catalog, job_id: int, watcher: Watcher) -> None:
+        self._catalog = catalog
+        self._watcher = watcher
+        self._last_progress = 0.0
+        self._total = 0
+        self.job_id = job_id
+        self.current = Step.PREPARE
+
+    def step(self, step: Step, text: str) -> None:
+        """The job enters a step."""
+        self.current = step
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """Something to tell within the step."""
+        _log.info("job %d: %s: %s", self.job_id, self.current.value, text)
+        self._catalog.event(self.job_id, self.current.value, text)
+        self._watcher.step(self.job_id, self.current.value, text)
+
+    def expect(self, total: int) -> None:
+        """The image has ``total`` bytes."""
+        self._total = total
+        self._catalog.progress(self.job_id, 0, bytes_total=total)
+
+    def progress(self, moved: int) -> None:
+        """``moved`` bytes of the image are through; the catalog hears of it once in a while."""
+        self._watcher.progress(self.job_id, moved, self._total)
+        if moved >= self._total or time.monotonic() - self._last_progress >= _PROGRESS_INTERVAL:
+            self._last_progress = time.monotonic()
+            self._catalog.progress(self.job_id, moved)
+
+    def finish(self, state: JobState, status: Status, reason: str) -> None:
+        """The job ends."""
+        _log.log(
+            logging.INFO if status == Status.SUCCESS else logging.ERROR,
+            "job %d: ends with status %d (%s) %s",
+            self.job_id,
+            status,
+            status.text,
+            reason,
+        )
+        self._catalog.finish_job(self.job_id, state, status=status, reason=reason)
+        self._watcher.step(self.job_id, self.current.value, f"status {status.value}: {reason or status.text}")

@@ -1,0 +1,197 @@
+"""Brings a copy back from tape: into a directory of this machine, or into a storage unit, host to host."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from duplicator.catalog import Catalog, Copy, Fragment, JobKind
+from duplicator.failures import failing_as
+from duplicator.file_side import FileSide
+from duplicator.hostlink import open_session
+from duplicator.job import recorded, tidy
+from duplicator.mover_side import MoverSide
+from duplicator.plan import JobResult, Place, RestoreRequest, Step
+from duplicator.readback import require_header, require_trailer
+from duplicator.recorder import Recorder, Watcher
+from duplicator.restore_files import RestoredImage
+from duplicator.sides import TapeReader
+from duplicator.status import JobError, Status
+from duplicator.transfer import Stream, receive_all, watching
+from duplicator.validate import require_complete
+from ndmp.enums import FileDisposition, FseFeature, MoverMode
+
+__all__ = ["restore"]
+
+
+async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+    """Bring a copy back and compare its digests on the way; it appears whole or not at all.
+
+    CatalogError for an unknown copy.
+    """
+    copy = catalog.copy(request.copy_id)
+    target = str(request.target.url) if isinstance(request.target, Place) else str(request.target)
+    job_id = catalog.start_job(JobKind.RESTORE, image=copy.image.name, source=str(request.tape.url), target=target)
+    recorder = Recorder(catalog, job_id, watcher)
+    catalog.use_copy(job_id, copy.id)
+    work = _Restore(request, copy, recorder)
+    async with recorded(recorder) as outcome:
+        await work.run()
+    return JobResult(
+        job_id=job_id,
+        status=outcome.status,
+        step=recorder.current.value,
+        reason=outcome.reason,
+        image=copy.image.name,
+        copy_id=copy.id,
+        volume=", ".join(sorted({fragment.volume for fragment in copy.fragments})) or None,
+        size=copy.image.size,
+        move_seconds=work.move_seconds,
+        validated=outcome.status == Status.SUCCESS,
+    )
+
+
+class _Restore:
+    """One run."""
+
+    def __init__(self, request: RestoreRequest, copy: Copy, recorder: Recorder) -> None:
+        self._request = request
+        self._copy = copy
+        self._recorder = recorder
+        self.move_seconds = 0.0
+
+    async def run(self) -> None:
+        """All steps; JobError at the first that fails."""
+        copy, recorder, place = self._copy, self._recorder, self._request.tape
+        require_complete(copy)
+        recorder.expect(copy.image.size)
+        recorder.step(Step.READ_SESSION, f"tape server {place.url.host} port {place.url.port}")
+        who = f"tape server {place.url.host} port {place.url.port}"
+        async with open_session(place, self._request.deadlines, step=Step.READ_SESSION) as session:
+            reader = TapeReader(session, recorder)
+            with failing_as(Step.READ_OPEN, who):
+                async with reader.mounted():
+                    await self._restore(reader)
+        recorder.step(Step.DONE, f"image {copy.image.name!r} is back, {copy.image.size} bytes")
+
+    async def _restore(self, reader: TapeReader) -> None:
+        target = self._request.target
+        if isinstance(target, Path):
+            await self._to_directory(reader, target)
+        else:
+            await self._to_unit(reader, target)
+
+    async def _find(self, reader: TapeReader, fragment: Fragment) -> None:
+        where = f"file {fragment.file_sequence} of volume {fragment.volume}"
+        self._recorder.step(Step.READ_OPEN, f"find fragment {fragment.index + 1}: {where}")
+        require_header(await reader.tape.find_file(fragment.file_sequence, fragment.volume), self._copy, fragment)
+
+    def _begin_flow(self, fragment: Fragment) -> float:
+        text = f"fragment {fragment.index + 1} of {len(self._copy.fragments)} flows"
+        self._recorder.step(Step.MOVE, text)
+        return asyncio.get_running_loop().time()
+
+    def _end_flow(self, began: float) -> None:
+        self.move_seconds += asyncio.get_running_loop().time() - began
+
+    def _done_before(self, fragment: Fragment) -> int:
+        return sum(other.size for other in self._copy.fragments if other.index < fragment.index)
+
+    # -- into a directory ----------------------------------------------------------------------------------------
+
+    async def _to_directory(self, reader: TapeReader, directory: Path) -> None:
+        with RestoredImage(directory, self._copy) as image:
+            for fragment in self._copy.fragments:
+                await self._find(reader, fragment)
+                await self._receive(reader, fragment, image)
+                require_trailer(await reader.tape.read_trailer(), fragment)
+            self._recorder.step(Step.COMMIT, f"show it as {image.path}")
+            image.commit()
+
+    async def _receive(self, reader: TapeReader, fragment: Fragment, image: RestoredImage) -> None:
+        before = self._done_before(fragment)
+        began = self._begin_flow(fragment)
+        with image.fragment(fragment) as sink:
+            await receive_all(
+                reader.mover,
+                reader.notices,
+                sink.take,
+                record_bytes=self._copy.record_bytes,
+                progress=lambda moved: self._recorder.progress(before + min(moved, fragment.size)),
+                step=Step.MOVE,
+            )
+            sink.check()
+        self._end_flow(began)
+
+    # -- into a storage unit -------------------------------------------------------------------------------------
+
+    async def _to_unit(self, reader: TapeReader, place: Place) -> None:
+        copy, recorder = self._copy, self._recorder
+        recorder.step(Step.WRITE_SESSION, f"appliance {place.url.host} port {place.url.port}")
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(
+                open_session(place, self._request.deadlines, step=Step.WRITE_SESSION)
+            )
+            files = FileSide(session)
+            with failing_as(Step.WRITE_SESSION, session.name):
+                await files.require(FseFeature.FILES_WRITE, Step.WRITE_SESSION)
+                await files.check_unit(Step.WRITE_SESSION)
+            sink = MoverSide(session, "appliance", reader.notices, trouble=Status.FILE_WRITE_FAILED, log=recorder.note)
+            await stack.enter_async_context(watching(sink))
+            try:
+                for fragment in copy.fragments:
+                    await self._send(reader, fragment, files, sink)
+                recorder.step(Step.COMMIT, f"show image {copy.image.name!r} in unit {files.unit}")
+                with failing_as(Step.COMMIT, session.name):
+                    await files.commit(copy.image.name, len(copy.fragments))
+            except BaseException:
+                await tidy(recorder, "ending the transfer on the appliance", sink.abandon())
+                raise  # its session ends now, and the host removes what was not committed
+
+    async def _send(self, reader: TapeReader, fragment: Fragment, files: FileSide, sink: MoverSide) -> None:
+        copy = self._copy
+        await self._find(reader, fragment)
+        self._recorder.step(Step.WRITE_OPEN, f"open fragment {fragment.index + 1} in unit {files.unit}")
+        with failing_as(Step.WRITE_OPEN, sink.name):
+            await files.open_write(
+                copy.image.name, fragment.index, name=fragment.name, size=fragment.size, algorithm=copy.algorithm
+            )
+            await sink.set_up(copy.record_bytes)
+            address = await sink.listen(MoverMode.READ)
+        with failing_as(Step.READ_MOVER, reader.mover.name):
+            await reader.mover.set_up(copy.record_bytes)
+            await reader.mover.connect(MoverMode.WRITE, address)
+        with failing_as(Step.MOVE, reader.mover.name):
+            await self._flow(reader, fragment, sink)
+        with failing_as(Step.COMMIT, sink.name):
+            state = await files.state()
+            _require(state.digest == fragment.digest, fragment, f"digest {state.digest.hex()} arrived")
+            await files.close(FileDisposition.KEEP)
+        require_trailer(await reader.tape.read_trailer(), fragment)
+
+    async def _flow(self, reader: TapeReader, fragment: Fragment, sink: MoverSide) -> None:
+        before = self._done_before(fragment)
+
+        async def moved() -> int:
+            return (await sink.state()).bytes_moved
+
+        def progress(count: int) -> None:
+            self._recorder.progress(before + min(count, fragment.size))
+
+        began = self._begin_flow(fragment)
+        stream = Stream(reader.notices, moved, progress, step=Step.MOVE, deadlines=self._request.deadlines)
+        await reader.mover.send_all()
+        await stream.end_of_source(reader.mover)
+        await reader.mover.end_stream()
+        await stream.end_of_all(reader.mover, sink)
+        self._end_flow(began)
+        await reader.mover.stop()
+        await sink.stop()
+        progress(fragment.size)
+
+
+def _require(good: bool, fragment: Fragment, text: str) -> None:
+    if not good:
+        reason = f"fragment {fragment.index + 1}: {text}, and {fragment.digest.hex()} was sent to tape"
+        raise JobError(Status.MEDIA_READ_ERROR, step=Step.MOVE.value, reason=reason)

@@ -1,0 +1,213 @@
+"""One stream of bytes between two movers, or from a mover to this process, watched until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from duplicator.dataconn import DataConnection, NetworkSettings, Stopped
+from duplicator.mover_side import MoverSide, Notice, tell
+from duplicator.plan import Deadlines, Step
+from duplicator.status import JobError, Status
+from ndmp.enums import MoverHaltReason, MoverMode, MoverPauseReason
+from ndmp.errors import NdmpError
+from ndmp.messages.extensions.fse import FseNotifyTapeDigest
+from ndmp.messages.mover import TcpAddresses, plain_address
+from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
+from ndmp.wire import Post
+
+__all__ = ["Stream", "receive_all", "watching"]
+
+_POLL: Final = 1.0
+"""Seconds between looks at a mover that moves."""
+_ROOT_CAUSE: Final = 1.0
+"""Seconds in which a better explanation for a closed data connection may come."""
+_BUFFER: Final = 1024 * 1024
+
+
+@asynccontextmanager
+async def watching(*movers: MoverSide) -> AsyncIterator[None]:
+    """Listen to what these sides tell, for the duration of the block."""
+    tasks = [asyncio.create_task(mover.watch()) for mover in movers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Stream:
+    """Waits for what the movers of one stream should tell; anything else ends the job.
+
+    ``counter`` is asked for the bytes moved so far; if that stands still for the stall deadline the job ends.
+    """
+
+    def __init__(
+        self,
+        notices: asyncio.Queue[Notice],
+        counter: Callable[[], Awaitable[int]],
+        progress: Callable[[int], None],
+        *,
+        step: Step,
+        deadlines: Deadlines,
+    ) -> None:
+        self._notices = notices
+        self._counter = counter
+        self._progress = progress
+        self._step = step
+        self._stall = deadlines.stall
+        self._moved = -1
+        self._moved_at = time.monotonic()
+
+    async def end_of_source(self, source: MoverSide) -> None:
+        """Wait until ``source`` has sent everything up to its filemark."""
+        notice = await self._next()
+        if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
+            raise await self._surprise(notice)
+
+    async def end_of_all(self, *sides: MoverSide) -> None:
+        """Wait until each of these movers has halted because the connection was closed."""
+        waiting = list(sides)
+        while waiting:
+            notice = await self._next()
+            if notice.side not in waiting or notice.event != NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED):
+                raise await self._surprise(notice)
+            waiting.remove(notice.side)
+
+    async def digest(self, tape: MoverSide) -> FseNotifyTapeDigest:
+        """Wait for the outcome of a tape digest."""
+        notice = await self._next()
+        if notice.side is tape and isinstance(notice.event, FseNotifyTapeDigest):
+            return notice.event
+        raise await self._surprise(notice)
+
+    async def _next(self) -> Notice:
+        while True:
+            try:
+                async with asyncio.timeout(_POLL):
+                    return await self._notices.get()
+            except TimeoutError:
+                await self._look()
+
+    async def _look(self) -> None:
+        moved = await self._counter()
+        now = time.monotonic()
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
+            self._progress(moved)
+        elif now - self._moved_at > self._stall:
+            reason = f"no data moved for {self._stall:g} s, {moved} bytes were through"
+            raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
+
+    async def _surprise(self, notice: Notice) -> JobError:
+        """What a notice that nobody expected means. A closed connection is often explained by the next notice."""
+        if _is_broken_connection(notice.event):
+            try:
+                async with asyncio.timeout(_ROOT_CAUSE):
+                    notice = await self._notices.get()
+            except TimeoutError:
+                pass
+        status, text = _meaning(notice)
+        return JobError(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+
+
+def _is_pause(event: Post | NdmpError, reason: MoverPauseReason) -> bool:
+    return isinstance(event, NotifyMoverPaused) and event.reason == reason
+
+
+def _is_broken_connection(event: Post | NdmpError) -> bool:
+    broken = (MoverHaltReason.CONNECT_CLOSED, MoverHaltReason.CONNECT_ERROR)
+    return isinstance(event, NotifyMoverHalted) and event.reason in broken
+
+
+def _meaning(notice: Notice) -> tuple[Status, str]:
+    event = notice.event
+    match event:
+        case NotifyMoverPaused(MoverPauseReason.EOM, _):
+            return Status.SPANNING_NOT_ALLOWED, "the tape is full, and the image does not fit the rest of it"
+        case NotifyMoverPaused():
+            return Status.MEDIA_POSITION_ERROR, f"{tell(event)}, which was not expected"
+        case NotifyMoverHalted(MoverHaltReason.MEDIA_ERROR):
+            return notice.side.trouble, "reading or writing failed on the device"
+        case NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED | MoverHaltReason.CONNECT_ERROR):
+            return Status.CONNECTION_BROKEN, f"the data connection broke ({tell(event)})"
+        case NdmpError():
+            return Status.CONNECTION_BROKEN, str(event)
+        case Post():
+            return Status.NDMP_FAILURE, f"{tell(event)}, which was not expected"
+
+
+async def receive_all(
+    source: MoverSide,
+    notices: asyncio.Queue[Notice],
+    consume: Callable[[memoryview], None],
+    *,
+    record_bytes: int,
+    progress: Callable[[int], None],
+    step: Step,
+) -> None:
+    """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
+
+    ``consume`` runs in a thread of its own; what it raises ends the transfer.
+    """
+    deadlines = source.session.deadlines
+    await source.set_up(record_bytes)
+    address = await source.listen(MoverMode.WRITE)
+    receiver = _Receiver(consume, deadlines)
+    receiving = asyncio.create_task(asyncio.to_thread(receiver.run, address))
+    try:
+
+        async def received() -> int:
+            if receiving.done():
+                await receiving
+            return receiver.received
+
+        stream = Stream(notices, received, progress, step=step, deadlines=deadlines)
+        await source.wait_until_active()
+        await source.send_all()
+        await stream.end_of_source(source)
+        await source.end_stream()
+        await stream.end_of_all(source)
+        await receiving
+        progress(receiver.received)
+        await source.stop()
+    except JobError:
+        if receiving.done() and (cause := receiving.exception()):
+            raise cause from None  # the stream broke because this end gave up
+        raise
+    finally:
+        receiver.stop()
+        await asyncio.gather(receiving, return_exceptions=True)
+
+
+class _Receiver:
+    """The receiving end of a data connection, in a thread."""
+
+    def __init__(self, consume: Callable[[memoryview], None], deadlines: Deadlines) -> None:
+        self._consume = consume
+        self._connection = DataConnection(NetworkSettings(connect_deadline=deadlines.connect))
+        self.received = 0
+
+    def run(self, address: TcpAddresses) -> None:
+        buffer = memoryview(bytearray(_BUFFER))
+        try:
+            self._connection.connect([plain_address(endpoint) for endpoint in address.endpoints])
+            while count := self._wait(buffer):
+                self._consume(buffer[:count])
+                self.received += count
+        except Stopped:
+            return
+        finally:
+            self._connection.close()
+
+    def _wait(self, buffer: memoryview) -> int:
+        while (count := self._connection.receive(buffer)) is None:
+            continue
+        return count
+
+    def stop(self) -> None:
+        self._connection.stop()

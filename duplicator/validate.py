@@ -1,0 +1,58 @@
+"""The job that reads an existing copy back and says again whether it is valid."""
+
+from __future__ import annotations
+
+from duplicator.catalog import Catalog, Copy, CopyState, JobKind
+from duplicator.job import recorded
+from duplicator.plan import JobResult, Step, VerifyRequest
+from duplicator.readback import check_copy
+from duplicator.recorder import Recorder, Watcher
+from duplicator.status import JobError, Status
+
+__all__ = ["require_complete", "verify"]
+
+
+async def verify(request: VerifyRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+    """Read a copy back and mark it valid, or failed when its tape says so. CatalogError for an unknown copy."""
+    copy = catalog.copy(request.copy_id)
+    place = request.tape.url
+    job_id = catalog.start_job(JobKind.VERIFY, image=copy.image.name, source=str(place), target="")
+    recorder = Recorder(catalog, job_id, watcher)
+    catalog.use_copy(job_id, copy.id)
+    async with recorded(recorder) as outcome:
+        require_complete(copy)
+        recorder.expect(copy.image.size)
+        recorder.step(Step.VALIDATE, f"read {len(copy.fragments)} fragments of copy {copy.id} from {place}")
+        await _check(copy, request, catalog, recorder)
+        recorder.step(Step.DONE, f"copy {copy.id} is valid")
+    return JobResult(
+        job_id=job_id,
+        status=outcome.status,
+        step=recorder.current.value,
+        reason=outcome.reason,
+        image=copy.image.name,
+        copy_id=copy.id,
+        volume=", ".join(sorted({fragment.volume for fragment in copy.fragments})) or None,
+        size=copy.image.size,
+        move_seconds=0.0,
+        validated=outcome.status == Status.SUCCESS,
+    )
+
+
+async def _check(copy: Copy, request: VerifyRequest, catalog: Catalog, recorder: Recorder) -> None:
+    """A difference on tape spoils the copy; a host that cannot be reached, or another tape, says nothing of it."""
+    try:
+        await check_copy(copy, request.tape, request.deadlines, recorder)
+    except JobError as error:
+        if error.status in (Status.MEDIA_READ_ERROR, Status.HEADER_UNREADABLE, Status.WRONG_IMAGE_POSITION):
+            catalog.set_copy_state(copy.id, CopyState.FAILED)
+        raise
+    catalog.set_copy_state(copy.id, CopyState.VALID)
+
+
+def require_complete(copy: Copy) -> None:
+    """JobError unless all of the copy is on tape."""
+    if copy.state in (CopyState.VALID, CopyState.WRITTEN) or len(copy.fragments) == copy.image.fragments:
+        return
+    reason = f"copy {copy.id} is {copy.state.value}: {len(copy.fragments)} of {copy.image.fragments} fragments"
+    raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=reason)
