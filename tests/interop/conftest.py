@@ -1,0 +1,34 @@
+"""Fixtures for tests with programs of third parties; every test below this folder is marked ``interop``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers import Namespace, NdmjobDaemon, ndmjob_daemon, network_namespace
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.interop)
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A network of the test's own, with only loopback."""
+    with network_namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def ndmjob(namespace: Namespace, tmp_path: Path) -> Iterator[NdmjobDaemon]:
+    """Amanda's tape server on port 10000 of the namespace, with an empty tape."""
+    tape_dir = tmp_path / "ndmjob"
+    tape_dir.mkdir()
+    with ndmjob_daemon(namespace, tape_dir, 10000) as daemon:
+        yield daemon

@@ -1,0 +1,26 @@
+"""Programs of third parties as the other end of a test, and what they need: a network of their own, a capture."""
+
+from __future__ import annotations
+
+from tests.peers.capture import Capture, capture
+from tests.peers.dissection import Endpoint, Segment, ShownPdu, dissect
+from tests.peers.namespace import Namespace, network_namespace
+from tests.peers.ndmjob import NdmjobDaemon, ndmjob_daemon
+from tests.peers.requirements import require_peer
+from tests.peers.wire_report import WireReport, every_byte_dissected
+
+__all__ = [
+    "Capture",
+    "Endpoint",
+    "Namespace",
+    "NdmjobDaemon",
+    "Segment",
+    "ShownPdu",
+    "WireReport",
+    "capture",
+    "dissect",
+    "every_byte_dissected",
+    "ndmjob_daemon",
+    "network_namespace",
+    "require_peer",
+]

@@ -1,0 +1,40 @@
+"""What must be installed: a missing peer is a skip, or a failure where peers are required."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+__all__ = ["lacking", "require_peer"]
+
+PACKAGES = {
+    "dumpcap": "tshark",
+    "ip": "iproute2",
+    "ndmjob": "amanda-common",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "text2pcap": "tshark",
+    "tshark": "tshark",
+    "unshare": "util-linux",
+}
+"""Debian package of each program."""
+
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/lib/amanda"])
+
+
+def require_peer(name: str) -> str:
+    """Return the path of a program; skip the test (fail it with NDMPDUP_REQUIRE_PEERS=1) when it is missing."""
+    path = shutil.which(name, path=SEARCH_PATH)
+    if path is None:
+        lacking(f"{name} is missing: apt-get install {PACKAGES[name]}")
+    return path
+
+
+def lacking(reason: str) -> NoReturn:
+    """End the test because the machine lacks something."""
+    if os.environ.get("NDMPDUP_REQUIRE_PEERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
