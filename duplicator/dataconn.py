@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import select
 import socket
 import struct
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,49 +45,77 @@ class DataConnection:
         self._listener: socket.socket | None = None
         self._stream: socket.socket | None = None
         self._wake_reader, self._wake_writer = socket.socketpair()
+        self._closing = threading.Lock()
         self.is_stopping = False
+
+    @contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def listen(self, host: str) -> TcpAddress:
         """Bind a free port on ``host``; ReplyError(CONNECT) when that fails."""
-        try:
-            address = ipaddress.IPv4Address(host)
-        except ValueError:
-            raise ReplyError(Error.CONNECT, f"data connections are IPv4, not {host}") from None
-        try:
-            self._listener = socket.create_server((str(address), 0), backlog=1)
-        except OSError as error:
-            raise ReplyError(Error.CONNECT, f"cannot listen on {host}: {error}") from error
+        with self._closed_on_failure():
+            try:
+                self._listener = socket.create_server((str(ipaddress.IPv4Address(host)), 0), backlog=1)
+            except ValueError:
+                raise ReplyError(Error.CONNECT, f"data connections are IPv4, not {host}") from None
+            except OSError as error:
+                raise ReplyError(Error.CONNECT, f"cannot listen on {host}: {error}") from error
         name = self._listener.getsockname()
         return TcpAddress(name[0], name[1])
 
     def accept(self) -> TcpAddress:
         """Wait for the peer; TimeoutError after the deadline, Stopped when told."""
         assert self._listener is not None
-        poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
-        poll.register(self._wake_reader, select.POLLIN)
-        ready = poll.poll(self._settings.accept_deadline * 1000)
-        self.check()
-        if not ready:
-            raise TimeoutError(f"no peer within {self._settings.accept_deadline:g} s")
+        self._await(self._listener, select.POLLIN, self._settings.accept_deadline)
         stream, name = self._listener.accept()
         self._listener.close()
         self._adopt(stream)
         return TcpAddress(name[0], name[1])
 
     def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
-        """Connect to the first address that answers within the deadline; ReplyError(CONNECT) if none does."""
+        """Connect to the first address that answers; they share the deadline. ReplyError(CONNECT) if none does."""
         end = time.monotonic() + self._settings.connect_deadline
         problems = []
-        for address in addresses:
-            left = max(end - time.monotonic(), 0.1)
-            try:
-                self._adopt(socket.create_connection((address.host, address.port), timeout=left))
-            except OSError as error:
-                problems.append(f"{address.host} port {address.port}: {error}")
-            else:
-                return address
-        raise ReplyError(Error.CONNECT, "; ".join(problems))
+        with self._closed_on_failure():
+            for tried, address in enumerate(addresses):
+                share = max(end - time.monotonic(), 0) / (len(addresses) - tried)
+                try:
+                    self._adopt(self._dial(address, share))
+                except (OSError, OverflowError) as error:  # a port on the wire may be any number
+                    problems.append(f"{address.host} port {address.port}: {error}")
+                else:
+                    return address
+            raise ReplyError(Error.CONNECT, "; ".join(problems))
+
+    def _dial(self, address: TcpAddress, seconds: float) -> socket.socket:
+        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            stream.setblocking(False)
+            problem = stream.connect_ex((address.host, address.port))
+            if problem == errno.EINPROGRESS:
+                self._await(stream, select.POLLOUT, seconds)
+                problem = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if problem:
+                raise OSError(problem, os.strerror(problem))
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def _await(self, expected: socket.socket, event: int, seconds: float) -> None:
+        """Wait for the peer's part; TimeoutError after ``seconds``, Stopped when told."""
+        poll = select.poll()
+        poll.register(expected, event)
+        poll.register(self._wake_reader, select.POLLIN)
+        ready = poll.poll(seconds * 1000)
+        self.check()
+        if not ready:
+            raise TimeoutError(f"no peer within {seconds:g} s")
 
     def _adopt(self, stream: socket.socket) -> None:
         stream.settimeout(None)
@@ -95,14 +127,18 @@ class DataConnection:
         self.check()
 
     def receive(self, into: memoryview) -> int | None:
-        """Fill ``into``, or what came in a while of patience; 0 at the end of the stream, None if nothing came."""
+        """Fill ``into``, or what came in a while of patience; 0 at the end of the stream, None if nothing came.
+
+        OSError when the peer broke off: what came before is not the whole stream.
+        """
         assert self._stream is not None
         self.check()
         try:
             count = self._stream.recv_into(into, len(into), socket.MSG_WAITALL)
         except BlockingIOError:
-            count = None
-        self.check()
+            return None
+        finally:
+            self.check()
         return count
 
     def send(self, chunk: memoryview) -> None:
@@ -133,15 +169,15 @@ class DataConnection:
     def stop(self) -> None:
         """Make every call above return or raise Stopped, now and later."""
         self.is_stopping = True
-        try:
+        # Under the lock, so that no number of a closed socket, by then somebody else's, is shut down.
+        with self._closing, suppress(OSError):
             self._wake_writer.send(b"x")
             if self._stream is not None:
                 self._stream.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # already closed by its own thread
 
     def close(self) -> None:
-        """Close everything; the peer sees the end of the stream."""
-        for each in (self._listener, self._stream, self._wake_reader, self._wake_writer):
-            if each is not None:
-                each.close()
+        """Close everything; the peer sees the end of the stream. A second time does nothing."""
+        with self._closing:
+            for each in (self._listener, self._stream, self._wake_reader, self._wake_writer):
+                if each is not None:
+                    each.close()

@@ -35,7 +35,7 @@ async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
         yield outcome
     except JobError as error:
         outcome.status, outcome.reason = error.status, error.reason
-        recorder.finish(JobState.FAILED, error.status, f"{error.step}: {error.reason}")
+        recorder.finish(JobState.FAILED, error.status, error.reason)
     except asyncio.CancelledError:
         recorder.finish(JobState.CANCELLED, Status.CANCELLED, f"cancelled at step {recorder.current.value!r}")
         raise

@@ -33,6 +33,8 @@ _BATCH: Final = 1024 * 1024
 """Bytes moved by one system call, or one record if that is larger."""
 _PEEK_INTERVAL: Final = 0.25
 """Seconds between looks at an idle data connection."""
+_SETTLING: Final = 0.1
+"""Seconds that a READ waits for the one before it, once that one's last bytes are on their way."""
 
 
 @dataclass(slots=True)
@@ -41,10 +43,16 @@ class _Read:
 
     offset: int
     left: int
+    is_settling: bool = False
+    """The last bytes are with the kernel; the peer may have them before this process knows."""
 
 
 class _PeerClosed(Exception):  # noqa: N818  (how most transfers end)
     """The peer closed the data connection."""
+
+
+class _ConnectionBroke(Exception):  # noqa: N818  (what happened)
+    """The data connection failed under a transfer."""
 
 
 class SocketMover:
@@ -71,6 +79,7 @@ class SocketMover:
         self._go = True
         self._read: _Read | None = None
         self._window = Window()
+        self._window_is_new = False
         self._window_left = 0
         self._moved = 0
         self._record_num = 0
@@ -88,20 +97,24 @@ class SocketMover:
 
     def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
         """See DataMover."""
-        address = self._peer.connect(addresses)
+        try:
+            address = self._peer.connect(addresses)
+        except Stopped:
+            raise ReplyError(Error.CONNECT, "told to stop while connecting") from None
         self._thread.start()
         return address
 
     def set_window(self, offset: int, length: int) -> None:
         """See DataMover."""
-        self._window = Window(offset, length)
+        self._window, self._window_is_new = Window(offset, length), True
         self._window_left = ALL_ONES_64 if self._window.is_endless else length
         self._record_num = offset // self._record
 
     def read(self, offset: int, length: int) -> None:
         """See DataMover."""
         with self._turn:
-            if self._read is not None:
+            patience = _SETTLING if self._read is not None and self._read.is_settling else 0
+            if not self._turn.wait_for(lambda: self._read is None, timeout=patience):
                 raise ReplyError(Error.READ_IN_PROGRESS, "the last MOVER_READ is not done")
             self._read = _Read(offset, length)
             self._seek_offset = offset
@@ -152,9 +165,9 @@ class SocketMover:
                 self._peer_to_device()
             else:
                 self._device_to_peer()
-        except (_PeerClosed, ConnectionError):
+        except _PeerClosed:
             return MoverHalted(MoverHaltReason.CONNECT_CLOSED)
-        except OSError as error:
+        except _ConnectionBroke as error:
             return MoverHalted(MoverHaltReason.CONNECT_ERROR, f"data connection: {error}")
         except ReplyError as error:
             return MoverHalted(MoverHaltReason.MEDIA_ERROR, str(error))
@@ -185,7 +198,7 @@ class SocketMover:
         """Receive until the peer closes; the last record is filled up with zeros (draft 3.6.2.1)."""
         device, buffer, filled, ended = self._device(), self._buffer(), 0, False
         warned = False  # early warning was met: the next record must wait for the application
-        announced = False  # and the application knows
+        announced: RecordDevice | None = None  # where the application knows; it may mount another tape
         while not (ended and not filled):
             if not ended:
                 filled, ended = self._fill(buffer, filled)
@@ -193,22 +206,25 @@ class SocketMover:
             if padded <= 0:
                 continue
             if warned:
-                device, warned, announced = self._pause(MoverPauseReason.EOM), False, True
-            if not self._window_left:
+                announced, device, warned = device, self._pause(MoverPauseReason.EOM), False
+            while not self._window_left:
                 device = self._pause(MoverPauseReason.EOW)
             if padded > filled:
                 buffer[filled:padded] = bytes(padded - filled)
             outcome = device.write_records(buffer[: min(padded, self._window_left)], self._record)
             filled = self._account(buffer, filled, outcome.records)
-            warned = outcome.early_warning and not announced
-            announced = announced and outcome.early_warning
+            warned = outcome.early_warning and device is not announced
+            announced = announced if outcome.early_warning else None
 
     def _fill(self, buffer: memoryview, filled: int) -> tuple[int, bool]:
         """Receive more, but not much past the window: (bytes in the buffer, whether the stream has ended)."""
         limit = min(len(buffer), self._window_left + self._record)
         if filled >= limit:
             return filled, False
-        count = self._peer.receive(buffer[filled:limit])
+        try:
+            count = self._peer.receive(buffer[filled:limit])
+        except OSError as error:
+            raise _ConnectionBroke(error) from error
         return filled + (count or 0), count == 0
 
     def _account(self, buffer: memoryview, filled: int, records: int) -> int:
@@ -230,78 +246,107 @@ class SocketMover:
 
     def _device_to_peer(self) -> None:
         """Serve one MOVER_READ after the other."""
-        tape = _RecordReader(self._device(), self._buffer(), self._record, self._window.offset)
+        tape = _RecordReader(self._buffer(), self._record)
+        self._place(tape, self._device())
         while True:
             self._wait(lambda: self._read is not None)
             assert self._read is not None
             while self._read.left:
                 self._send_some(tape, self._read)
-            self._read = None
+            with self._turn:
+                self._read = None
+                self._turn.notify_all()
+
+    def _place(self, tape: _RecordReader, device: RecordDevice) -> None:
+        """The device stands at the start of a new window; without one, right behind what was read last."""
+        tape.restart(device, self._window.offset if self._window_is_new else None)
+        self._window_is_new = False
 
     def _send_some(self, tape: _RecordReader, read: _Read) -> None:
         """Send the next bytes of ``read``, or pause because they are not within reach."""
         if not self._window.offset <= read.offset < self._window.end:
-            tape.restart(self._pause(MoverPauseReason.SEEK, read.offset), self._window.offset)
+            self._place(tape, self._pause(MoverPauseReason.SEEK, read.offset))
             return
         chunk = tape.at(read.offset, min(read.left, self._window.end - read.offset))
-        self._record_num = tape.records_passed + self._window.offset // self._record
+        self._record_num = tape.record_num
         if isinstance(chunk, ReadEnd):
             reason = MoverPauseReason.EOF if chunk is ReadEnd.FILEMARK else MoverPauseReason.EOM
-            tape.restart(self._pause(reason), self._window.offset)
+            self._place(tape, self._pause(reason))
             return
-        self._peer.send(chunk)
+        read.is_settling = len(chunk) == read.left
+        self._send(chunk)
         self._moved += len(chunk)
         read.offset += len(chunk)
         read.left -= len(chunk)
 
+    def _send(self, chunk: memoryview) -> None:
+        try:
+            self._peer.send(chunk)
+        except ConnectionError as error:
+            # A receiver that has what it wants closes with bytes unread, and that is a reset: draft D.2, not a failure.
+            raise _PeerClosed from error
+        except OSError as error:
+            raise _ConnectionBroke(error) from error
+
 
 class _RecordReader:
-    """Reads records ahead and gives the stream's bytes at any offset within the window."""
+    """Reads records ahead and gives the stream's bytes at any offset within the window.
 
-    def __init__(self, device: RecordDevice, buffer: memoryview, record_bytes: int, offset: int) -> None:
+    ``record_num`` counts the stream's records before the one that the device stands at.
+    """
+
+    def __init__(self, buffer: memoryview, record_bytes: int) -> None:
         self._buffer = buffer
         self._record = record_bytes
-        self.restart(device, offset)
+        self._start = self._end = 0
+        self.record_num = 0
 
-    def restart(self, device: RecordDevice, offset: int) -> None:
-        """The device stands at stream ``offset`` now, which falls on a record."""
+    def restart(self, device: RecordDevice, offset: int | None) -> None:
+        """The device stands at stream ``offset`` now, which falls on a record; None: where reading ended."""
         self._device = device
-        self._start = self._end = offset
-        self.records_passed = 0
+        if offset is not None:
+            self._end, self.record_num = offset, offset // self._record
+        self._start = self._end
 
     def at(self, offset: int, limit: int) -> memoryview | ReadEnd:
         """Up to ``limit`` bytes from ``offset`` of the stream, at least one; or what is there instead."""
         if not self._start <= offset < self._end:
-            end = self._position(offset) or self._fetch(offset, limit)
+            end = self._reach(offset, limit)
             if end is not None:
                 return end
         first = offset - self._start
         return self._buffer[first : first + min(limit, self._end - offset)]
 
-    def _position(self, offset: int) -> ReadEnd | None:
-        """Space to the record that holds ``offset``."""
-        distance = offset // self._record - self._end // self._record
-        if not distance:
-            return None
-        if self._device.space_records(distance):
+    def _reach(self, offset: int, limit: int) -> ReadEnd | None:
+        """Bring ``offset`` into the buffer."""
+        if offset != self._end and not self._position(offset):
             return ReadEnd.FILEMARK
-        self._start = self._end = offset - offset % self._record
-        self.records_passed += distance
+        while offset >= self._end:
+            end = self._fetch(offset - self._end + limit)
+            if end is not None:
+                return end
         return None
 
-    def _fetch(self, offset: int, limit: int) -> ReadEnd | None:
-        """Read the records from the device's position on, no more than are asked for."""
-        wanted = offset - self._end + limit
+    def _position(self, offset: int) -> bool:
+        """Space towards the record that holds ``offset``; False if a filemark lies between, backwards."""
+        distance = offset // self._record - self.record_num
+        missed = self._device.space_records(distance) if distance else 0
+        self.record_num += distance + (missed if distance < 0 else -missed)
+        self._start = self._end = self.record_num * self._record
+        return not missed or distance > 0  # forwards, reading tells what is in the way
+
+    def _fetch(self, wanted: int) -> ReadEnd | None:
+        """Read records from the device's position on, no more than hold ``wanted`` bytes."""
         records = min(-(-wanted // self._record), len(self._buffer) // self._record)
         outcome = self._device.read_records(self._buffer[: records * self._record], self._record)
         if outcome.truncated:
             raise ReplyError(Error.IO, f"a record on tape is longer than the record size, {self._record}")
-        self.records_passed += outcome.records
+        if not outcome.records and outcome.end is None:
+            raise ReplyError(Error.IO, "the device gave no record and no reason")
+        self.record_num += outcome.records
         self._start = self._end
         self._end += outcome.bytes_read
-        if offset < self._end:
-            return None
-        return outcome.end or ReadEnd.FILEMARK
+        return None if outcome.records else outcome.end
 
 
 class SocketMovers:

@@ -11,6 +11,7 @@ from duplicator.hostlink import HostSession
 from duplicator.status import Status
 from ndmp.enums import AddressType, Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
 from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError
+from ndmp.messages.extensions.fse import FseNotifyTapeDigest
 from ndmp.messages.mover import (
     MoverAbort,
     MoverClose,
@@ -143,6 +144,8 @@ def tell(post: Post) -> str:
             return f"log, {LogType(log_type).name.lower()}: {_printable(entry)}"
         case NotifyConnectionStatus(reason, _, text):
             return f"connection {reason.name} {_printable(text)}".strip()
+        case FseNotifyTapeDigest():
+            return f"tape digest, {post.error.name} after {post.size} bytes in {post.records} records"
         case _:
             return type(post).__name__
 

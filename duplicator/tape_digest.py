@@ -80,4 +80,5 @@ class ThreadTapeDigest:
         used = min(len(chunk), self._size - self._done)
         self._digest.update(chunk[:used])
         self._done += used
-        self._clean = self._clean and not any(chunk[used:])
+        padding = chunk[used:].tobytes()
+        self._clean = self._clean and padding.count(0) == len(padding)

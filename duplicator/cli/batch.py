@@ -1,0 +1,94 @@
+"""Runs the jobs of one command, one after the other, and tells how they ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import typer
+
+from duplicator.catalog import Catalog
+from duplicator.cli.command import Interrupted
+from duplicator.cli.documents import results_document
+from duplicator.cli.running import run
+from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
+from duplicator.cli.watching import watching
+from duplicator.plan import JobResult
+from duplicator.recorder import Watcher
+from duplicator.status import ExitCode, Status
+
+__all__ = ["Batch", "open_catalog"]
+
+_log: Final = logging.getLogger(__name__)
+Work = Callable[[Watcher], Awaitable[JobResult]]
+
+
+@contextmanager
+def open_catalog(url: str | None) -> Iterator[Catalog]:
+    """The catalog, with the jobs marked whose processes are gone."""
+    with Catalog(url) as catalog:
+        for job in catalog.mark_dead_jobs():
+            _log.warning("job %d died: %s", job.id, job.reason)
+        yield catalog
+
+
+class Batch:
+    """Jobs of one command; a job that fails does not keep the next ones from running."""
+
+    def __init__(self) -> None:
+        self.results: list[JobResult] = []
+        self._interrupted: Interrupted | None = None
+
+    def run(self, jobs: Sequence[tuple[str, Work]]) -> None:
+        """Run each titled job; complain about each that fails. A signal ends the running one, and the rest."""
+        try:
+            with watching() as watcher:
+                run(self._all(jobs, watcher))
+        except Interrupted as interrupted:
+            self._interrupted = interrupted
+
+    async def _all(self, jobs: Sequence[tuple[str, Work]], watcher: Callable[[str], Watcher]) -> None:
+        for title, work in jobs:
+            result = await work(watcher(title))
+            self.results.append(result)
+            if result.status != Status.SUCCESS:
+                complain(f"ndmpdup: {plain(_failure(result))}")
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ended it."""
+        return self._interrupted is not None
+
+    def report(self, *, as_json: bool) -> None:
+        """Print how the jobs ended."""
+        if as_json:
+            print_json(results_document(self.results, interrupted=self.interrupted))
+            return
+        for result in self.results:
+            if result.status == Status.SUCCESS:
+                say(plain(_success(result)))
+
+    def end(self, *, must_be_valid: bool = False) -> None:
+        """End the command with an exit code: 0 only if all succeeded, and are validated where that is asked for."""
+        if self._interrupted:
+            complain("ndmpdup: the job was cancelled; `ndmpdup jobs` shows how far it came")
+            raise typer.Exit(self._interrupted.exit_code)
+        for result in self.results:
+            if result.status != Status.SUCCESS or (must_be_valid and not result.validated):
+                raise typer.Exit(ExitCode.FAILED)
+
+
+def _failure(result: JobResult) -> str:
+    status = result.status
+    what = f"job {result.job_id} ({result.image}): status {int(status)}, {status.text}"
+    return f"{what}; step {result.step!r}: {result.reason or status.text}. {status.hint}".rstrip()
+
+
+def _success(result: JobResult) -> str:
+    copy = f"copy {result.copy_id}" if result.copy_id else "no copy"
+    volume = f" on volume {result.volume}" if result.volume else ""
+    speed = rate_text(result.size, result.move_seconds)
+    state = ", validated" if result.validated else ""
+    return f"job {result.job_id}: {result.image}, {size_text(result.size)}, {copy}{volume}, {speed}{state}"

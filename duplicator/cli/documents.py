@@ -1,0 +1,109 @@
+"""What `--json` prints: records as plain dictionaries. Sizes in bytes, times in ISO 8601."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from duplicator.catalog import Copy, Fragment, Job, JobEvent
+from duplicator.digests import digest_name
+from duplicator.plan import JobResult
+
+__all__ = ["copy_document", "event_document", "job_document", "result_document", "results_document"]
+
+Document = dict[str, Any]
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def result_document(result: JobResult) -> Document:
+    """How a job ended."""
+    return {
+        "job": result.job_id,
+        "image": result.image,
+        "status": int(result.status),
+        "status_text": result.status.text,
+        "step": result.step,
+        "reason": result.reason,
+        "hint": result.status.hint,
+        "copy": result.copy_id,
+        "volume": result.volume,
+        "bytes": result.size,
+        "move_seconds": round(result.move_seconds, 6),
+        "validated": result.validated,
+    }
+
+
+def results_document(results: Sequence[JobResult], *, interrupted: bool) -> Document:
+    """How all jobs of a command ended."""
+    return {
+        "jobs": [result_document(result) for result in results],
+        "success": not interrupted and all(result.status == 0 for result in results),
+        "interrupted": interrupted,
+    }
+
+
+def job_document(job: Job) -> Document:
+    """A job as the catalog has it."""
+    return {
+        "job": job.id,
+        "kind": job.kind.value,
+        "state": job.state.value,
+        "status": None if job.status is None else int(job.status),
+        "status_text": None if job.status is None else job.status.text,
+        "step": job.step,
+        "reason": job.reason,
+        "image": job.image,
+        "copy": job.copy_id,
+        "source": job.source,
+        "target": job.target,
+        "started": _time(job.started),
+        "ended": _time(job.ended),
+        "bytes_total": job.bytes_total,
+        "bytes_moved": job.bytes_moved,
+        "pid": job.pid,
+        "host": job.host,
+    }
+
+
+def event_document(event: JobEvent) -> Document:
+    """A line of a job's log."""
+    return {"time": _time(event.time), "step": event.step, "text": event.text}
+
+
+def copy_document(copy: Copy) -> Document:
+    """A copy with its fragments."""
+    image = copy.image
+    return {
+        "copy": copy.id,
+        "state": copy.state.value,
+        "image": {
+            "host": image.host,
+            "unit": image.unit,
+            "name": image.name,
+            "bytes": image.size,
+            "modified": image.modified,
+        },
+        "job": copy.job_id,
+        "tape_url": copy.tape_url,
+        "algorithm": digest_name(copy.algorithm),
+        "record_bytes": copy.record_bytes,
+        "created": _time(copy.created),
+        "validated": _time(copy.validated),
+        "fragments": [_fragment_document(fragment) for fragment in copy.fragments],
+    }
+
+
+def _fragment_document(fragment: Fragment) -> Document:
+    return {
+        "index": fragment.index,
+        "name": fragment.name,
+        "volume": fragment.volume,
+        "file_sequence": fragment.file_sequence,
+        "bytes": fragment.size,
+        "blocks": fragment.blocks,
+        "digest": fragment.digest.hex(),
+    }

@@ -1,0 +1,102 @@
+"""`ndmpdup`: the table of its commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
+
+import typer
+
+from duplicator.cli.command import command, configure_logging
+from duplicator.cli.copies import copies
+from duplicator.cli.demo import demo
+from duplicator.cli.duplicate import duplicate
+from duplicator.cli.images import images
+from duplicator.cli.jobs import jobs
+from duplicator.cli.probe import probe
+from duplicator.cli.restore import restore
+from duplicator.cli.serve import serve
+from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
+from duplicator.cli.verify import verify
+
+__all__ = ["app", "main"]
+
+# Plain help: it keeps the examples as they are written, and needs no start-up time for rich.
+_STYLE: Final = None
+
+app = typer.Typer(
+    name="ndmpdup", no_args_is_help=True, rich_markup_mode=_STYLE, pretty_exceptions_enable=False, add_completion=True
+)
+_tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
+
+_COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
+    "demo": demo,
+    "duplicate": duplicate,
+    "verify": verify,
+    "restore": restore,
+    "jobs": jobs,
+    "copies": copies,
+    "images": images,
+    "probe": probe,
+    "serve": serve,
+}
+_TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "create": create,
+    "map": show_map,
+    "export": export_cartridge,
+    "import": import_cartridge,
+}
+
+for _name, _function in _COMMANDS.items():
+    app.command(_name)(command(_function))
+for _name, _function in _TAPE_VERBS.items():
+    _tape.command(_name)(command(_function))
+app.add_typer(_tape, name="tape")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ndmpdup {version('ndmpdup')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more, to standard error.")] = False,
+) -> None:
+    """Copies backup images from a disk appliance straight to tape, host to host over NDMP, and proves the copies.
+
+    \b
+    See it run, on this machine alone:
+      ndmpdup demo
+    The main job, and what became of it:
+      ndmpdup duplicate IMAGE --from ndmp://USER@APPLIANCE/UNIT --to ndmp://USER@TAPEHOST/TAPE
+      ndmpdup jobs
+      ndmpdup copies
+    Bring a copy back:
+      ndmpdup restore COPY --to DIR
+
+    Passwords come from a file (--password-file and its like, mode 600), from the environment
+    (NDMPDUP_FROM_PASSWORD, NDMPDUP_TO_PASSWORD, NDMPDUP_PASSWORD), or from the keyring
+    (keyring set ndmpdup USER@HOST:PORT). They are never an argument.
+
+    \b
+    Exit codes: 0 success (of a duplication: every copy is validated), 1 a job failed,
+      2 the command was given wrongly, 130 ended by Ctrl-C, 143 ended by SIGTERM.
+    """
+    configure_logging(verbose=verbose)
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    app(prog_name="ndmpdup")
+
+
+if __name__ == "__main__":
+    main()
