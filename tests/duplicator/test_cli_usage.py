@@ -61,6 +61,7 @@ def test_usage_errors(tmp_path: Path) -> None:
         (["jobs", "7"], "there is no job 7"),
         (["jobs", "seven"], "valid integer"),
         (["jobs", "--catalog", "no url"], "SQLAlchemy URL"),
+        (["jobs", "--catalog", "postgresql://u:hidden@h/d"], "NDMPDUP_CATALOG"),
         (["copies", "--catalog", "sqlite:////absent/folder/c"], "No such file"),
         ([*serve], "nothing to serve"),
         ([*serve, "--lsu", "a"], "write NAME=VALUE"),
