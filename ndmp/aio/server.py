@@ -48,7 +48,7 @@ class HostServer:
         self._accounts = accounts
         self._profile = profile
         self._limits = limits or Limits()
-        self._sessions: set[asyncio.Task[None]] = set()
+        self._sessions: dict[asyncio.Task[None], _Shell] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, address: str, port: int) -> tuple[str, int]:
@@ -61,8 +61,8 @@ class HostServer:
         """Take no more sessions and end those there are, with their devices released."""
         if self._server is not None:
             self._server.close()
-        for session in self._sessions:
-            session.cancel()
+        for shell in self._sessions.values():
+            shell.stop()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -71,11 +71,11 @@ class HostServer:
         if len(self._sessions) >= self._limits.sessions:
             await _refuse(writer)
             return
-        self._sessions.add(task)
+        shell = self._sessions[task] = _Shell(self, reader, writer)
         try:
-            await _Shell(self, reader, writer).run()
+            await shell.run()
         finally:
-            self._sessions.discard(task)
+            del self._sessions[task]
 
     def session(self, inject: Callable[[Callable[[], None]], None], local_host: str) -> Session:
         """A new session of this host."""
@@ -105,6 +105,7 @@ class _Shell:
         self._queue: asyncio.Queue[tuple[Task, Callable[[], None]] | None] = asyncio.Queue()
         self._turns = asyncio.Semaphore(self._limits.queued_requests)
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session")
+        self._working: asyncio.Task[None] | None = None
         self._peer = writer.get_extra_info("peername")
         self._session = server.session(self._inject, writer.get_extra_info("sockname")[0])
 
@@ -112,10 +113,9 @@ class _Shell:
         """Serve until the application leaves, breaks the protocol, or the host stops."""
         _log.info("session with %s begins", self._peer)
         reading = self._loop.create_task(self._read())
+        self._working = self._loop.create_task(self._work())
         try:
-            self._session.greet()
-            await self._send()
-            await self._work()
+            await self._working
         except asyncio.CancelledError:
             self._session.farewell("the host stops")
             with suppress(OSError, TimeoutError):
@@ -124,8 +124,14 @@ class _Shell:
             _log.warning("session with %s is lost: %s", self._peer, error)
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            self._working.cancel()
+            await asyncio.gather(reading, self._working, return_exceptions=True)
             await self._end()
+
+    def stop(self) -> None:
+        """Do no more work; what is open is still released, also if that has begun already."""
+        if self._working is not None:
+            self._working.cancel()
 
     async def _end(self) -> None:
         await self._loop.run_in_executor(self._threads, self._session.shut_down)
@@ -155,6 +161,8 @@ class _Shell:
             self._queue.put_nowait(None)
 
     async def _work(self) -> None:
+        self._session.greet()
+        await self._send()
         while (item := await self._queue.get()) is not None:
             task, done = item
             if task.blocking:
