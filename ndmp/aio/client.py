@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar, cast
 
+from ndmp.aio.keepalive import keep_alive
 from ndmp.auth import md5_digest
 from ndmp.connection import Connection, Event, PostReceived, ReplyReceived, Undecodable
 from ndmp.enums import AuthType, ConnectionReason, Error
@@ -53,6 +54,7 @@ async def connect(host: str, port: int, *, deadline: float = 30.0) -> AsyncItera
             reader, writer = await asyncio.open_connection(host, port, limit=_CHUNK)
     except (OSError, TimeoutError) as error:
         raise ConnectionLost(f"no connection to {host} port {port}: {error or 'timed out'}") from error
+    keep_alive(writer)
     client = Client(reader, writer, deadline=deadline)
     try:
         await client.wait_for_greeting()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from ndmp.aio.keepalive import keep_alive
 from ndmp.backends import Host
 from ndmp.connection import Connection
 from ndmp.enums import ConnectionReason
@@ -71,6 +72,7 @@ class HostServer:
         if len(self._sessions) >= self._limits.sessions:
             await _refuse(writer)
             return
+        keep_alive(writer)
         shell = self._sessions[task] = _Shell(self, reader, writer)
         try:
             await shell.run()
