@@ -39,6 +39,8 @@ _CHUNK: Final = 256 * 1024
 _MAX_POSTS: Final = 10_000
 """Notifications that may wait unread before the host counts as broken."""
 _FAREWELL: Final = 2.0
+_MAX_RECORD: Final = 4 * 1024 * 1024
+"""Bytes of a reply at most: an image of 10,000 fragments with long names."""
 
 R = TypeVar("R", bound=Reply)
 
@@ -69,7 +71,7 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, deadline: float) -> None:
         self.deadline = deadline
         self._writer = writer
-        self._connection = Connection()
+        self._connection = Connection(max_record=_MAX_RECORD)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._posts: asyncio.Queue[Post | None] = asyncio.Queue()  # None: no more will come
         self._greeting: asyncio.Future[NotifyConnectionStatus] = asyncio.get_running_loop().create_future()

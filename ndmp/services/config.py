@@ -39,7 +39,7 @@ __all__ = ["ConfigService", "ExtensionService", "offered_extensions"]
 def offered_extensions(host: Host) -> dict[int, tuple[int, ...]]:
     """Extension classes and versions of a host; the first version is the default."""
     offered: dict[int, tuple[int, ...]] = {ECHO_CLASS: ECHO_VERSIONS}
-    if host.files or host.tapes:
+    if host.files or (host.tapes and host.movers):
         offered[FSE_CLASS] = FSE_VERSIONS
     return offered
 
