@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar, cast
 
@@ -46,9 +46,10 @@ R = TypeVar("R", bound=Reply)
 
 
 @asynccontextmanager
-async def connect(host: str, port: int, *, deadline: float = 30.0) -> AsyncIterator[Client]:
+async def connect(host: str, port: int, *, deadline: float = 30.0, settle: float = 5.0) -> AsyncIterator[Client]:
     """A greeted connection to an NDMP host, closed at the end of the block. Times in seconds.
 
+    ``deadline``: for each answer, unless a call says otherwise; ``settle``: for that to a call that was cancelled.
     ConnectionLost when there is nobody, RemoteProtocolError when the host refuses or does not greet.
     """
     try:
@@ -57,7 +58,7 @@ async def connect(host: str, port: int, *, deadline: float = 30.0) -> AsyncItera
     except (OSError, TimeoutError) as error:
         raise ConnectionLost(f"no connection to {host} port {port}: {error or 'timed out'}") from error
     keep_alive(writer)
-    client = Client(reader, writer, deadline=deadline)
+    client = Client(reader, writer, deadline=deadline, settle=settle)
     try:
         await client.wait_for_greeting()
         yield client
@@ -68,8 +69,11 @@ async def connect(host: str, port: int, *, deadline: float = 30.0) -> AsyncItera
 class Client:
     """One control connection. Calls may overlap; replies find their request by its sequence number."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, deadline: float) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, deadline: float, settle: float
+    ) -> None:
         self.deadline = deadline
+        self._settle_deadline = settle
         self._writer = writer
         self._connection = Connection(max_record=_MAX_RECORD)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
@@ -87,7 +91,9 @@ class Client:
     async def call(self, request: Request[R], *, deadline: float | None = None) -> R:
         """Send a request and wait for its reply.
 
-        ReplyError when the host refuses, ConnectionLost when it is gone, TimeoutError when it does not answer.
+        ReplyError when the host refuses, ConnectionLost when it is gone, TimeoutError when it does not answer. A call
+        that is cancelled first sees its reply, for a moment: the next request, an abort say, finds the host settled.
+        A host that does not answer even then is hung up on.
         """
         if self._lost:
             raise self._lost
@@ -98,7 +104,10 @@ class Client:
             async with asyncio.timeout(seconds):
                 self._writer.write(wire)
                 await self._writer.drain()
-                reply = await answer
+                reply = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await self._settle(answer)
+            raise
         except TimeoutError as error:
             raise TimeoutError(f"no answer to {type(request).__name__} within {seconds:g} s") from error
         except OSError as error:
@@ -111,6 +120,19 @@ class Client:
         if reply.error:
             raise ReplyError(reply.error, type(request).__name__)
         return cast(R, reply)
+
+    async def _settle(self, answer: asyncio.Future[Reply]) -> None:
+        await asyncio.wait((answer,), timeout=self._settle_deadline)
+        if not answer.done():
+            self._lose(ConnectionLost("a cancelled request was not answered"))
+            self._writer.close()
+        elif not answer.cancelled():
+            answer.exception()  # seen, and of no interest to anybody
+
+    async def posts(self) -> AsyncIterator[Post]:
+        """Notifications as they come; ConnectionLost when none can come any more."""
+        while True:
+            yield await self.next_post()
 
     async def next_post(self) -> Post:
         """The next notification; ConnectionLost when none can come any more."""
@@ -134,6 +156,24 @@ class Client:
     async def open(self, version: int) -> None:
         """Agree on ``version``; ReplyError(ILLEGAL_ARGS) when the host does not speak it."""
         await self.call(ConnectOpen(version))
+
+    async def agree_on_version(self, spoken: Collection[int]) -> int:
+        """Agree on the highest version that both speak; RemoteProtocolError, in words, when there is none."""
+        greeted = (await self.wait_for_greeting()).version
+        for version in sorted(spoken, reverse=True):
+            if version <= greeted and await self._accepts(version):
+                return version
+        ours = " or ".join(map(str, sorted(spoken)))
+        raise RemoteProtocolError(f"the host speaks NDMP version {greeted}; version {ours} is needed")
+
+    async def _accepts(self, version: int) -> bool:
+        try:
+            await self.open(version)
+        except ReplyError as error:
+            if error.error != Error.ILLEGAL_ARGS:
+                raise
+            return False
+        return True
 
     async def login(self, user: str, secret: str) -> AuthType:
         """Log in by MD5 where the host offers it, else by text; ReplyError(NOT_AUTHORIZED) when refused."""

@@ -151,8 +151,7 @@ class _Shell:
         try:
             while chunk := await self._reader.read(_CHUNK):
                 for task in self._session.receive(chunk):
-                    await self._turns.acquire()
-                    self._queue.put_nowait((task, self._turns.release))
+                    await self._take(task)
         except OSError as error:
             _log.warning("session with %s is lost: %s", self._peer, error)
         except NdmpError as error:
@@ -161,6 +160,18 @@ class _Shell:
             self._queue.put_nowait((Task(farewell), _nothing))
         finally:
             self._queue.put_nowait(None)
+
+    async def _take(self, task: Task) -> None:
+        await self._turns.acquire()
+        ran = asyncio.Event()
+
+        def done() -> None:
+            self._turns.release()
+            ran.set()
+
+        self._queue.put_nowait((task, done))
+        if task.barrier:
+            await ran.wait()
 
     async def _work(self) -> None:
         self._session.greet()

@@ -15,6 +15,7 @@ from ndmp.backends import Host
 from ndmp.connection import Connection, Event, Header, ReplyReceived, RequestReceived, Undecodable
 from ndmp.enums import ConnectionReason, Error, FseFeature, MessageType, MoverState
 from ndmp.errors import ReplyError, XdrError
+from ndmp.messages.config import ConfigSetExtList
 from ndmp.messages.extensions.echo import TestEcho, TestEcho2, TestEcho2Reply, TestEchoReply
 from ndmp.messages.extensions.fse import FseGetInfo, FseGetInfoReply
 from ndmp.messages.notify import NotifyConnectionStatus
@@ -43,6 +44,8 @@ class Task:
 
     run: Callable[[], None]
     blocking: bool = False
+    barrier: bool = False
+    """How the next message decodes depends on it: run it before more is taken from :meth:`Session.receive`."""
 
 
 class Session:
@@ -161,7 +164,11 @@ class Session:
         if isinstance(event, RequestReceived):
             header, request = event.header, event.message
             route = self._routes.get(type(request))
-            return Task(lambda: self._answer(header, request, route), blocking=bool(route and route.blocking))
+            return Task(
+                lambda: self._answer(header, request, route),
+                blocking=bool(route and route.blocking),
+                barrier=isinstance(request, ConfigSetExtList),
+            )
         error = Error.XDR_DECODE if isinstance(event, Undecodable) else Error.NOT_SUPPORTED
         return Task(lambda: self._refuse_by_header(event.header, error))
 

@@ -19,10 +19,16 @@ from ndmp.backends import Host, MoverHalted
 from ndmp.enums import AddressType, AuthType, ConnectionReason, Error, MoverHaltReason, MoverMode, TapeOpenMode
 from ndmp.errors import ConnectionLost, RemoteProtocolError, ReplyError
 from ndmp.messages import echo
-from ndmp.messages.config import ConfigGetConnectionType, ConfigGetHostInfo
+from ndmp.messages.config import (
+    ClassVersion,
+    ConfigGetConnectionType,
+    ConfigGetExtList,
+    ConfigGetHostInfo,
+    ConfigSetExtList,
+)
 from ndmp.messages.mover import MoverAbort, MoverGetState, MoverListen, MoverSetRecordSize, MoverSetWindow
-from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted
-from ndmp.messages.tape import TapeMtio, TapeOpen, TapeWrite
+from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
+from ndmp.messages.tape import TapeClose, TapeMtio, TapeOpen, TapeWrite
 from tests.ndmp.driver import ONES
 from tests.ndmp.fakes import MARK, MemoryTape, ScriptedMovers, host
 from tests.ndmp.hexes import post, reply, request
@@ -99,6 +105,90 @@ def test_calls_may_overlap() -> None:
         async with serving(host()[0], limits=Limits(queued_requests=2)) as (_, port), session(port) as client:
             answers = await asyncio.gather(*(client.call(echo.TestEcho(str(number))) for number in range(200)))
             assert [answer.text for answer in answers] == [str(number) for number in range(200)]
+
+    run(story())
+
+
+def test_what_follows_a_choice_of_extensions_is_read_by_it() -> None:
+    async def story() -> None:
+        async with serving(host()[0]) as (_, port), session(port) as client:
+            await client.call(ConfigGetExtList())
+            choice = client.call(ConfigSetExtList((ClassVersion(0x7FF0, 2),)))
+            _, answer = await asyncio.gather(choice, client.call(echo.TestEcho2("a", 7)))
+            assert (answer.text, answer.number) == ("a", 7)
+
+    run(story())
+
+
+def test_posts_one_after_the_other() -> None:
+    async def story() -> None:
+        answer = (
+            post(2, 0x503, "00000002") + post(3, 0x504, "00000002 00000000 00000000") + reply(4, 0x102, 1, "0" * 16)
+        )
+        async with scripted([HELLO], [answer]) as peer, connect("127.0.0.1", peer.port) as client:
+            await client.call(ConfigGetConnectionType())
+            found = []
+            async for each in client.posts():
+                found.append(type(each))
+                if len(found) == 2:
+                    break
+            assert found == [NotifyMoverHalted, NotifyMoverPaused]
+
+    run(story())
+
+
+def test_a_cancelled_call_leaves_a_host_that_has_answered() -> None:
+    async def story() -> None:
+        served, tape = slow_host()
+        async with serving(served) as (_, port), session(port) as client:
+            await client.call(TapeOpen("t", TapeOpenMode.READ))
+            rewinding = asyncio.create_task(client.call(TapeMtio(4, 1)))
+            assert await asyncio.to_thread(tape.rewinding.wait, DEADLINE)
+            rewinding.cancel()
+            done, _ = await asyncio.wait((rewinding,), timeout=0.05)
+            assert not done, "the tape still moves"
+            tape.may.set()
+            with pytest.raises(asyncio.CancelledError):
+                await rewinding
+            await client.call(TapeClose(), deadline=1.0)
+
+    run(story())
+
+
+def test_a_cancelled_call_hangs_up_on_a_host_that_does_not_answer() -> None:
+    async def story() -> None:
+        async with scripted([HELLO], [None]) as peer, connect("127.0.0.1", peer.port, settle=0.05) as client:
+            asking = asyncio.create_task(client.call(ConfigGetConnectionType()))
+            await peer.asked.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            with pytest.raises(ConnectionLost, match="cancelled"):
+                await client.call(ConfigGetConnectionType())
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("greeted", "spoken", "answers", "agreed"),
+    [
+        (4, [4], ["00000000"], 4),
+        (4, [3, 4], ["00000009", "00000000"], 3),
+        (3, [3, 4], ["00000000"], 3),
+        (3, [4], [], "speaks NDMP version 3; version 4 is needed"),
+        (4, [3, 4], ["00000009", "00000009"], "version 3 or 4 is needed"),
+    ],
+)
+def test_versions(greeted: int, spoken: list[int], answers: list[str], agreed: int | str) -> None:
+    async def story() -> None:
+        hello = post(1, 0x502, f"00000000 {greeted:08x} 00000000")
+        said = [reply(number + 2, 0x900, number + 1, answer) for number, answer in enumerate(answers)]
+        async with scripted([hello], list(said)) as peer, connect("127.0.0.1", peer.port) as client:
+            if isinstance(agreed, int):
+                assert await client.agree_on_version(spoken) == agreed
+            else:
+                with pytest.raises(RemoteProtocolError, match=agreed):
+                    await client.agree_on_version(spoken)
 
     run(story())
 
@@ -347,6 +437,7 @@ class Peer:
 
     port: int = 0
     heard: list[bytes] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def hear(reader: asyncio.StreamReader) -> bytes:
@@ -364,6 +455,7 @@ async def scripted(greeting: list[bytes], answers: list[bytes | None], *, stays:
             writer.writelines(greeting)
             for answer in answers:
                 peer.heard.append(await hear(reader))
+                peer.asked.set()
                 writer.write(answer or b"")
                 await writer.drain()
             while stays and (await hear(reader))[12:16] != CONNECT_CLOSE:
