@@ -147,8 +147,9 @@ class DataConnection:
         self.check()
         try:
             self._stream.sendall(chunk)
-        finally:
+        except OSError:
             self.check()
+            raise
 
     @property
     def peer_is_gone(self) -> bool:

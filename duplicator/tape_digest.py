@@ -65,7 +65,7 @@ class ThreadTapeDigest:
         buffer = memoryview(bytearray(max(_BATCH // self._record, 1) * self._record))
         while self._done < self._size:
             if self._stopping.is_set():
-                return Error.TIMEOUT
+                return Error.FSE_ABORTED
             wanted = -(-(self._size - self._done) // self._record) * self._record
             outcome = self._device.read_records(buffer[: min(wanted, len(buffer))], self._record)
             if outcome.truncated:

@@ -102,6 +102,7 @@ class Error(OpenEnum):
     FSE_IMAGE_EXISTS = 0x7FE00001
     FSE_NO_SPACE = 0x7FE00002
     FSE_ALGORITHM = 0x7FE00003
+    FSE_ABORTED = 0x7FE00004
 
 
 class AuthType(OpenEnum):

@@ -92,7 +92,7 @@ class MoverService:
             MoverSetWindow: Route(self._set_window),
             MoverListen: Route(self._listen, blocking=True),
             MoverConnect: Route(self._connect, blocking=True),
-            MoverRead: Route(self._read),
+            MoverRead: Route(self._read, blocking=True),
             MoverContinue: Route(self._continue, blocking=True),
             MoverClose: Route(self._close, blocking=True),
             MoverAbort: Route(self._abort, blocking=True),
