@@ -20,7 +20,7 @@ from duplicator.recorder import Recorder, Watcher
 from duplicator.sides import ReadSide, WriteSide
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeEnd
-from duplicator.transfer import Stream
+from duplicator.transfer import Stream, explained
 from ndmp.enums import DigestAlgorithm, FseFeature, TapeOpenMode
 from ndmp.messages.extensions.fse import FseGetImageReply
 
@@ -98,9 +98,10 @@ class _Duplication:
 
     async def _find_image(self, files: FileSide) -> FseGetImageReply | None:
         """The image; None where the host cannot be asked, which the next step tells."""
-        if not files.session.extensions:
-            return None
         with failing_as(Step.CHECK_IMAGE, files.session.name):
+            info = await files.session.fse_info()
+            if info is None or FseFeature.FILES_READ not in info.features:
+                return None
             await files.check_unit(Step.CHECK_IMAGE)
             image = await files.image(self._request.image)
         self.size = sum(fragment.size for fragment in image.fragments)
@@ -209,7 +210,10 @@ class _Duplication:
             address = await writer.begin(header)
             if reader is None:
                 reader = await self._read_side(algorithm, stack)
-            await reader.begin(self._request, index, size=image.fragments[index].size, address=address)
+            try:
+                await reader.begin(self._request, index, size=image.fragments[index].size, address=address)
+            except JobError as error:
+                raise await explained(error, self._notices) from error
             trailer = await self._move(header, reader, writer, done=sum(f.size for f in written))
             await writer.finish(trailer)
             written.append(_fragment(trailer, self.volume))

@@ -22,6 +22,7 @@ class TapePositionError(Exception):
 
 _BY_ERROR: Final[Mapping[Error, Status]] = {
     Error.NOT_AUTHORIZED: Status.NDMP_FAILURE,
+    Error.CONNECT: Status.CONNECTION_BROKEN,
     Error.FILE_NOT_FOUND: Status.NOTHING_MATCHES,
     Error.BAD_FILE: Status.NOTHING_MATCHES,
     Error.FSE_NO_SPACE: Status.DISK_FULL,

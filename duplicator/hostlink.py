@@ -12,7 +12,7 @@ from duplicator.status import JobError, Status
 from duplicator.urls import NdmpUrl
 from ndmp.aio.client import Client, connect
 from ndmp.enums import Error
-from ndmp.errors import ReplyError
+from ndmp.errors import ConnectionLost, ReplyError
 from ndmp.messages.config import ConfigGetServerInfo, ConfigGetServerInfoReply
 from ndmp.messages.extensions.fse import FSE_CLASS, FseGetInfo, FseGetInfoReply
 from ndmp.services.connect import PROTOCOL_VERSION
@@ -54,8 +54,12 @@ async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.
     """Connect, agree on version 4 or refuse in words, log in, negotiate. JobError when any of it fails."""
     url = place.url
     async with AsyncExitStack() as stack:
-        with failing_as(step, f"host {url.host} port {url.port}"):
-            client = await stack.enter_async_context(connect(url.host, url.port, deadline=deadlines.connect))
+        who = f"host {url.host} port {url.port}"
+        with failing_as(step, who):
+            try:
+                client = await stack.enter_async_context(connect(url.host, url.port, deadline=deadlines.connect))
+            except ConnectionLost as error:
+                raise JobError(Status.CONNECT_TIMED_OUT, step=step.value, reason=f"{who}: {error}") from error
             session = HostSession(client, url, deadlines)
             await _settle(session, place, step)
         yield session
@@ -63,7 +67,8 @@ async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.
 
 async def _settle(session: HostSession, place: Place, step: Step) -> None:
     session.version = (await session.client.wait_for_greeting()).version
-    await _agree_on_version(session, step)
+    # Nothing below version 4 will do: older movers count and connect in other ways.
+    await session.client.agree_on_version([PROTOCOL_VERSION])
     try:
         await session.client.login(place.url.user, place.secret.reveal())
     except ReplyError as error:
@@ -71,14 +76,3 @@ async def _settle(session: HostSession, place: Place, step: Step) -> None:
         raise JobError(Status.NDMP_FAILURE, step=step.value, reason=reason) from error
     session.server = await session.call(ConfigGetServerInfo())
     session.extensions = await session.client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)
-
-
-async def _agree_on_version(session: HostSession, step: Step) -> None:
-    """Nothing below version 4 will do: older movers count and connect in other ways."""
-    problem = f"{session.name} speaks NDMP version {session.version}; version {PROTOCOL_VERSION} is needed"
-    if session.version < PROTOCOL_VERSION:
-        raise JobError(Status.NDMP_FAILURE, step=step.value, reason=problem)
-    try:
-        await session.client.open(PROTOCOL_VERSION)
-    except ReplyError as error:
-        raise JobError(Status.NDMP_FAILURE, step=step.value, reason=problem) from error

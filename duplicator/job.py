@@ -11,12 +11,9 @@ from duplicator.catalog import JobState
 from duplicator.dataconn import Stopped
 from duplicator.recorder import Recorder
 from duplicator.status import JobError, Status
-from ndmp.errors import NdmpError
+from ndmp.errors import ConnectionLost, NdmpError
 
 __all__ = ["Outcome", "recorded", "tidy"]
-
-_TIDY_DEADLINE = 60.0
-"""Seconds for each act of cleaning up after a failure."""
 
 
 @dataclass(slots=True)
@@ -46,12 +43,15 @@ async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
         recorder.finish(JobState.DONE, Status.SUCCESS, "")
 
 
-async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> None:
-    """Do one act of cleaning up; a failure is told and does not stop the others."""
+async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> bool:
+    """Do one act of cleaning up, whose calls have deadlines of their own; a failure is told, not raised.
+
+    False: the host does not answer, so ask no more.
+    """
     try:
-        async with asyncio.timeout(_TIDY_DEADLINE):
-            await act
-    except (NdmpError, JobError, OSError, TimeoutError, Stopped) as error:
-        recorder.note(f"cleaning up: {what} failed: {error}")
-    else:
-        recorder.note(f"cleaning up: {what} done")
+        await act
+    except (NdmpError, JobError, OSError, Stopped) as error:
+        recorder.note(f"cleaning up: {what} failed: {str(error) or 'it took too long'}")
+        return not isinstance(error, ConnectionLost | TimeoutError)
+    recorder.note(f"cleaning up: {what} done")
+    return True

@@ -24,6 +24,7 @@ from ndmp.messages.mover import (
     MoverSetWindow,
     MoverStop,
     TcpAddresses,
+    plain_address,
 )
 from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
 from ndmp.types import ALL_ONES_64
@@ -94,7 +95,14 @@ class MoverSide:
 
     async def connect(self, mode: MoverMode, address: TcpAddresses) -> None:
         """Have the mover connect to another one."""
-        await self.session.call(MoverConnect(mode, address))
+        try:
+            await self.session.call(MoverConnect(mode, address))
+        except ReplyError as error:
+            if error.error != Error.CONNECT:
+                raise
+            peers = map(plain_address, address.endpoints)
+            places = ", ".join(f"{peer.host} port {peer.port}" for peer in peers)
+            raise ReplyError(error.error, f"MoverConnect: it does not reach {places}") from error
 
     async def send_all(self) -> None:
         """Have the mover send what is there until a filemark."""

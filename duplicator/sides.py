@@ -43,8 +43,8 @@ class TapeReader:
                 yield
                 await self.tape.close()
             except BaseException:
-                await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon())
-                await tidy(self._recorder, "closing the tape", self.tape.close())
+                if await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
+                    await tidy(self._recorder, "closing the tape", self.tape.close())
                 raise
 
 
@@ -69,10 +69,12 @@ class WriteSide:
                 raise
 
     async def _abandon(self) -> None:
-        await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon())
+        if not await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
+            return
         if self._began:
             what = f"cutting the volume back to {self.end.files} files"
-            await tidy(self._recorder, what, self.tape.truncate(self.end))
+            if not await tidy(self._recorder, what, self.tape.truncate(self.end)):
+                return
         await tidy(self._recorder, "closing the tape", self.tape.close())
 
     async def mount(self) -> VolumeLabel | None:
@@ -163,8 +165,8 @@ class ReadSide:
                 raise
 
     async def _abandon(self) -> None:
-        await tidy(self._recorder, "ending the transfer on the appliance", self.mover.abandon())
-        if self._open:
+        answers = await tidy(self._recorder, "ending the transfer on the appliance", self.mover.abandon())
+        if answers and self._open:
             await tidy(self._recorder, "closing the image", self.files.close(FileDisposition.DISCARD))
 
     async def begin(self, request: CopyRequest, index: int, *, size: int, address: TcpAddresses) -> None:

@@ -19,7 +19,7 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "receive_all", "watching"]
+__all__ = ["Stream", "explained", "receive_all", "watching"]
 
 _POLL: Final = 1.0
 """Seconds between looks at a mover that moves."""
@@ -113,6 +113,19 @@ class Stream:
                 pass
         status, text = _meaning(notice)
         return JobError(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+
+
+async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError:
+    """The failure again, or the loss of a host that explains why a connection failed and is told a moment later."""
+    if error.status is not Status.CONNECTION_BROKEN:
+        return error
+    try:
+        async with asyncio.timeout(_ROOT_CAUSE):
+            while not isinstance((notice := await notices.get()).event, NdmpError):
+                continue
+    except TimeoutError:
+        return error
+    return JobError(Status.CONNECTION_BROKEN, step=error.step, reason=f"{notice.side.name}: {notice.event}")
 
 
 def _is_pause(event: Post | NdmpError, reason: MoverPauseReason) -> bool:

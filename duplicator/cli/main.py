@@ -9,6 +9,7 @@ import typer
 
 from duplicator.cli.command import command, configure_logging
 from duplicator.cli.copies import copies
+from duplicator.cli.decode import decode
 from duplicator.cli.demo import demo
 from duplicator.cli.duplicate import duplicate
 from duplicator.cli.images import images
@@ -39,6 +40,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "images": images,
     "probe": probe,
     "serve": serve,
+    "decode": decode,
 }
 _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "create": create,

@@ -50,6 +50,8 @@ PasswordFile = Annotated[Path | None, _file("of the host")]
 FromPasswordFile = Annotated[Path | None, _file("of the host in --from")]
 ToPasswordFile = Annotated[Path | None, _file("of the host in --to")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else, on standard output.")]
+
+
 def _keep_secret_out(context: typer.Context, parameter: typer.CallbackParam, url: str | None) -> str | None:
     """Other users can read a command line, so a database password has no place there."""
     source = context.get_parameter_source(parameter.name or "")

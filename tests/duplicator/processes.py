@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,9 +35,17 @@ class Spawn(Protocol):
 def spawn_here(
     command: list[str], *, stdout: IO[bytes], stderr: int | IO[bytes], env: dict[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start a program on this machine."""
+    """Start a program on this machine; it dies with the tests, even if they are killed."""
+    setpriv = shutil.which("setpriv")
+    mortal = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env, bufsize=0, start_new_session=True
+        [*mortal, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=env,
+        bufsize=0,
+        start_new_session=True,
     )
 
 
@@ -220,7 +229,7 @@ class Site:
     def serve(self, *offers: str, listen: str = "127.0.0.1:0") -> Host:
         """Start a host; ready when this returns. ``offers``: its --lsu and --tape options."""
         port_file = self.folder / f"port-{len(self._started)}"
-        login = ["--user", USER, "--password-file", self.password]
+        login: list[str | Path] = ["--user", USER, "--password-file", self.password]
         running = self.start("serve", "--listen", listen, *login, "--port-file", port_file, *offers)
         process = running.process
         wait_until(lambda: port_file.exists() or process.poll() is not None, "the host listens")
@@ -229,7 +238,7 @@ class Site:
 
     def start_duplicate(self, *images: str, source: str, target: str, options: tuple[str | Path, ...] = ()) -> Running:
         """Start ``duplicate``; options that come later win."""
-        passwords = ["--from-password-file", self.password, "--to-password-file", self.password]
+        passwords: list[str | Path] = ["--from-password-file", self.password, "--to-password-file", self.password]
         return self.start("duplicate", *images, "--from", source, "--to", target, *passwords, *options, "--json")
 
     def duplicate(self, *images: str, source: str, target: str, options: tuple[str | Path, ...] = ()) -> Ended:

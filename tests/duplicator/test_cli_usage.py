@@ -93,8 +93,8 @@ def test_failures_tell_what_to_do() -> None:
     """Nobody listens on port 1 of loopback."""
     cases = [
         (["probe", "ndmp://u@127.0.0.1:1"], "port 1"),
-        (["images", "ndmp://u@127.0.0.1:1/l"], "status 40"),
-        (["duplicate", "i", *FROM, *TO], "status 40"),
+        (["images", "ndmp://u@127.0.0.1:1/l"], "status 54"),
+        (["duplicate", "i", *FROM, *TO], "status 54"),
         (["tape", "virtual:absent/Y", "map"], "no cartridge"),
     ]
     for arguments, words in cases:
