@@ -11,7 +11,7 @@ from duplicator.catalog import Catalog, CatalogError, CopyState, Fragment, JobKi
 from duplicator.failures import failing_as
 from duplicator.file_side import FileSide
 from duplicator.hostlink import HostSession, open_session
-from duplicator.job import recorded
+from duplicator.job import recorded, result
 from duplicator.labels import FileHeader, FileTrailer, VolumeLabel
 from duplicator.mover_side import Notice
 from duplicator.plan import CopyRequest, JobResult, Step
@@ -38,17 +38,14 @@ async def duplicate(request: CopyRequest, catalog: Catalog, watcher: Watcher) ->
     work = _Duplication(request, catalog, recorder)
     async with recorded(recorder) as outcome:
         await work.run()
-    return JobResult(
-        job_id=job_id,
-        status=outcome.status,
-        step=recorder.current.value,
-        reason=outcome.reason,
+    return result(
+        recorder,
+        outcome,
         image=request.image,
         copy_id=work.copy_id,
-        volume=work.volume or None,
+        volumes=[work.volume] if work.volume else [],
         size=work.size,
         move_seconds=work.move_seconds,
-        validated=outcome.status == Status.SUCCESS,
     )
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from duplicator.catalog import JobState
 from duplicator.dataconn import Stopped
+from duplicator.plan import JobResult
 from duplicator.recorder import Recorder
 from duplicator.status import JobError, Status
 from ndmp.errors import ConnectionLost, NdmpError
 
-__all__ = ["Outcome", "recorded", "tidy"]
+__all__ = ["Outcome", "recorded", "result", "tidy"]
 
 
 @dataclass(slots=True)
@@ -41,6 +42,31 @@ async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
         raise
     else:
         recorder.finish(JobState.DONE, Status.SUCCESS, "")
+
+
+def result(
+    recorder: Recorder,
+    outcome: Outcome,
+    *,
+    image: str,
+    copy_id: str | None,
+    volumes: Iterable[str],
+    size: int,
+    move_seconds: float = 0.0,
+) -> JobResult:
+    """What the caller of a job gets."""
+    return JobResult(
+        job_id=recorder.job_id,
+        status=outcome.status,
+        step=recorder.current.value,
+        reason=outcome.reason,
+        image=image,
+        copy_id=copy_id,
+        volume=", ".join(sorted(set(volumes))) or None,
+        size=size,
+        move_seconds=move_seconds,
+        validated=outcome.status == Status.SUCCESS,
+    )
 
 
 async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> bool:

@@ -10,7 +10,7 @@ from duplicator.catalog import Catalog, Copy, Fragment, JobKind
 from duplicator.failures import failing_as
 from duplicator.file_side import FileSide
 from duplicator.hostlink import open_session
-from duplicator.job import recorded, tidy
+from duplicator.job import recorded, result, tidy
 from duplicator.mover_side import MoverSide
 from duplicator.plan import JobResult, Place, RestoreRequest, Step
 from duplicator.readback import require_header, require_trailer
@@ -38,17 +38,14 @@ async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -
     work = _Restore(request, copy, recorder)
     async with recorded(recorder) as outcome:
         await work.run()
-    return JobResult(
-        job_id=job_id,
-        status=outcome.status,
-        step=recorder.current.value,
-        reason=outcome.reason,
+    return result(
+        recorder,
+        outcome,
         image=copy.image.name,
         copy_id=copy.id,
-        volume=", ".join(sorted({fragment.volume for fragment in copy.fragments})) or None,
+        volumes=[fragment.volume for fragment in copy.fragments],
         size=copy.image.size,
         move_seconds=work.move_seconds,
-        validated=outcome.status == Status.SUCCESS,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.file_side import FileSide
@@ -24,6 +24,17 @@ from ndmp.messages.mover import TcpAddresses
 __all__ = ["ReadSide", "TapeReader", "WriteSide"]
 
 
+@asynccontextmanager
+async def _tidied(mover: MoverSide, abandon: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Watch a side for the duration of the block, and clean it up if that fails."""
+    async with watching(mover):
+        try:
+            yield
+        except BaseException:
+            await abandon()
+            raise
+
+
 class TapeReader:
     """A tape server whose tape is read: by its mover, or by itself."""
 
@@ -37,15 +48,14 @@ class TapeReader:
     @asynccontextmanager
     async def mounted(self) -> AsyncIterator[None]:
         """Have the tape open for reading and watch this side; afterwards mover idle and tape closed, come what may."""
-        async with watching(self.mover):
-            try:
-                await self.tape.mount()
-                yield
-                await self.tape.close()
-            except BaseException:
-                if await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
-                    await tidy(self._recorder, "closing the tape", self.tape.close())
-                raise
+        async with _tidied(self.mover, self._abandon):
+            await self.tape.mount()
+            yield
+            await self.tape.close()
+
+    async def _abandon(self) -> None:
+        if await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
+            await tidy(self._recorder, "closing the tape", self.tape.close())
 
 
 class WriteSide:
@@ -58,15 +68,9 @@ class WriteSide:
         self._recorder = recorder
         self._began = False
 
-    @asynccontextmanager
-    async def tidied(self) -> AsyncIterator[None]:
+    def tidied(self) -> AbstractAsyncContextManager[None]:
         """Watch this side; if the block fails, leave mover idle and volume as it was."""
-        async with watching(self.mover):
-            try:
-                yield
-            except BaseException:
-                await self._abandon()
-                raise
+        return _tidied(self.mover, self._abandon)
 
     async def _abandon(self) -> None:
         if not await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
@@ -154,15 +158,9 @@ class ReadSide:
         self._recorder = recorder
         self._open = False
 
-    @asynccontextmanager
-    async def tidied(self) -> AsyncIterator[None]:
+    def tidied(self) -> AbstractAsyncContextManager[None]:
         """Watch this side; if the block fails, leave mover idle and nothing open."""
-        async with watching(self.mover):
-            try:
-                yield
-            except BaseException:
-                await self._abandon()
-                raise
+        return _tidied(self.mover, self._abandon)
 
     async def _abandon(self) -> None:
         answers = await tidy(self._recorder, "ending the transfer on the appliance", self.mover.abandon())

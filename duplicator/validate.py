@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from duplicator.catalog import Catalog, Copy, CopyState, JobKind
-from duplicator.job import recorded
+from duplicator.job import recorded, result
 from duplicator.plan import JobResult, Step, VerifyRequest
 from duplicator.readback import check_copy
 from duplicator.recorder import Recorder, Watcher
@@ -25,17 +25,13 @@ async def verify(request: VerifyRequest, catalog: Catalog, watcher: Watcher) -> 
         recorder.step(Step.VALIDATE, f"read {len(copy.fragments)} fragments of copy {copy.id} from {place}")
         await _check(copy, request, catalog, recorder)
         recorder.step(Step.DONE, f"copy {copy.id} is valid")
-    return JobResult(
-        job_id=job_id,
-        status=outcome.status,
-        step=recorder.current.value,
-        reason=outcome.reason,
+    return result(
+        recorder,
+        outcome,
         image=copy.image.name,
         copy_id=copy.id,
-        volume=", ".join(sorted({fragment.volume for fragment in copy.fragments})) or None,
+        volumes=[fragment.volume for fragment in copy.fragments],
         size=copy.image.size,
-        move_seconds=0.0,
-        validated=outcome.status == Status.SUCCESS,
     )
 
 

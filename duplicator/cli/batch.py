@@ -10,8 +10,8 @@ from typing import Final
 import typer
 
 from duplicator.catalog import Catalog
-from duplicator.cli.command import Interrupted
 from duplicator.cli.documents import results_document
+from duplicator.cli.endings import Interrupted
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching

@@ -12,22 +12,10 @@ import typer
 
 from duplicator.cli.terminal import complain, plain
 
-__all__ = ["Interrupted", "UsageProblem", "command", "configure_logging"]
+__all__ = ["command", "configure_logging"]
 
 _SHOWN_ELSEWHERE: Final = "duplicator.recorder"
 """Its lines are those that the watcher of a job shows."""
-
-
-class UsageProblem(Exception):  # noqa: N818  (the user's, not the program's)
-    """What was asked for cannot be meant; the text says what to write instead."""
-
-
-class Interrupted(Exception):  # noqa: N818  (somebody wanted it)
-    """A signal ended the command."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-        super().__init__(f"ended by signal {number}")
 
 
 class _TerminalLog(logging.Handler):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from duplicator.cli.command import UsageProblem
+from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import (
     CatalogUrl,
     ConnectTimeout,

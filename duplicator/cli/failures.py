@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from duplicator.ansi import LabelError
 from duplicator.catalog import CatalogError
-from duplicator.cli.command import Interrupted, UsageProblem
+from duplicator.cli.endings import Interrupted, UsageProblem
 from duplicator.credentials import CredentialError
 from duplicator.status import ExitCode, JobError
 from duplicator.units.refusals import UnitError

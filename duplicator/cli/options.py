@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from duplicator.cli.command import UsageProblem
+from duplicator.cli.endings import UsageProblem
 from duplicator.credentials import Role, find_password
 from duplicator.plan import Deadlines, Place
 from duplicator.urls import HostPort, NdmpUrl, UrlError

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from duplicator.cli.command import Interrupted
+from duplicator.cli.endings import Interrupted
 from duplicator.cli.terminal import complain
 
 __all__ = ["run"]
