@@ -5,7 +5,6 @@ Time is an argument: ``now`` is in seconds since 1970 and goes into the header (
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -14,7 +13,20 @@ import ndmp.messages  # noqa: F401  (fills the registries)
 from ndmp.enums import Error, MessageType
 from ndmp.errors import LocalProtocolError, RemoteProtocolError, XdrError
 from ndmp.records import MAX_RECORD, RecordReader, frame
-from ndmp.wire import POSTS, REPLIES, REQUESTS, Message, Post, Reply, Request, decode, encode
+from ndmp.wire import (
+    POSTS,
+    REPLIES,
+    REQUESTS,
+    U32,
+    Message,
+    Post,
+    Reply,
+    Request,
+    decode,
+    encode,
+    encode_parts,
+    struct,
+)
 
 __all__ = [
     "Connection",
@@ -27,32 +39,30 @@ __all__ = [
     "Undecodable",
 ]
 
-_HEADER: Final = struct.Struct(">6I")
+_HEADER_SIZE: Final = 24
 _MALFORMED_ALLOWED: Final = 8
 """Records too short for a header in a row before the peer is given up (draft 2.6)."""
 
 
-@dataclass(frozen=True, slots=True)
+@struct
 class Header:
     """The 24 bytes before every body (draft 2.7)."""
 
-    sequence: int
-    time_stamp: int
+    sequence: U32
+    time_stamp: U32
     message_type: MessageType
-    code: int
-    reply_sequence: int
+    code: U32
+    reply_sequence: U32
     error: Error
 
     def encode(self) -> bytes:
         """The header's wire form."""
-        words = (self.sequence, self.time_stamp & 0xFFFFFFFF, self.message_type, self.code)
-        return _HEADER.pack(*words, self.reply_sequence, self.error)
+        return encode(self)
 
     @classmethod
     def decode(cls, record: bytes) -> Header:
         """The header at the start of a record of at least 24 bytes."""
-        sequence, time_stamp, kind, code, reply_sequence, error = _HEADER.unpack_from(record)
-        return cls(sequence, time_stamp, MessageType(kind), code, reply_sequence, Error(error))
+        return decode(cls, record[:_HEADER_SIZE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +158,14 @@ class Connection:
 
     def _header(self, kind: MessageType, code: int, reply_sequence: int, error: Error, now: int) -> Header:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        return Header(self._sequence, now, kind, code, reply_sequence, error)
+        return Header(self._sequence, now & 0xFFFFFFFF, kind, code, reply_sequence, error)
 
     def _send(self, kind: MessageType, message: Message, *, now: int, reply_sequence: int = 0) -> bytes:
-        body = encode(message)
-        return frame(self._header(kind, message.wire_code, reply_sequence, Error.NO_ERR, now).encode() + body)
+        body = encode_parts(message)
+        return frame(self._header(kind, message.wire_code, reply_sequence, Error.NO_ERR, now).encode(), *body)
 
     def _event(self, record: bytes) -> Event | None:
-        if len(record) < _HEADER.size:
+        if len(record) < _HEADER_SIZE:
             self._malformed += 1
             if self._malformed >= _MALFORMED_ALLOWED:
                 raise RemoteProtocolError(f"{self._malformed} records in a row are shorter than a header")
@@ -163,25 +173,25 @@ class Connection:
         self._malformed = 0
         header = Header.decode(record)
         try:
-            return self._understand(header, record[_HEADER.size :])
+            return self._understand(header, record)
         except XdrError as error:
             return Undecodable(header, str(error))
 
-    def _understand(self, header: Header, body: bytes) -> Event:
+    def _understand(self, header: Header, record: bytes) -> Event:
         if header.message_type == MessageType.REPLY:
-            return self._reply(header, body)
+            return self._reply(header, record)
         key = header.code, self._version(header.code)
         if header.message_type == MessageType.REQUEST and key in POSTS:
-            return PostReceived(header, decode(POSTS[key], body))
+            return PostReceived(header, decode(POSTS[key], record, start=_HEADER_SIZE))
         if header.message_type == MessageType.REQUEST and key in REQUESTS:
-            return RequestReceived(header, decode(REQUESTS[key], body))
-        return Stranger(header, body)
+            return RequestReceived(header, decode(REQUESTS[key], record, start=_HEADER_SIZE))
+        return Stranger(header, record[_HEADER_SIZE:])
 
-    def _reply(self, header: Header, body: bytes) -> ReplyReceived:
+    def _reply(self, header: Header, record: bytes) -> ReplyReceived:
         declared = self._awaited.pop(header.reply_sequence, None)
-        if declared is None or header.error or declared.wire_code != header.code or not body:
+        if declared is None or header.error or declared.wire_code != header.code or len(record) == _HEADER_SIZE:
             return ReplyReceived(header, None)
-        return ReplyReceived(header, decode(declared, body))
+        return ReplyReceived(header, decode(declared, record, start=_HEADER_SIZE))
 
     def _version(self, code: int) -> int:
         return self.extensions.get(code >> 16, 0) if code >> 16 else 1

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum, IntFlag, StrEnum
 from typing import Self
 
 __all__ = [
     "AddressType",
     "AuthType",
+    "ButypeAttribute",
     "CdbFlag",
     "ConnectionReason",
+    "DataHaltReason",
+    "DataOperation",
+    "DataState",
+    "DataUnsupported",
     "DigestAlgorithm",
+    "EnvName",
     "Error",
     "FileDisposition",
     "FileMode",
+    "FileStatUnsupported",
+    "FileType",
+    "FsInfoUnsupported",
+    "FsType",
     "FseFeature",
     "LogAssociation",
     "LogType",
@@ -22,8 +32,13 @@ __all__ = [
     "MoverMode",
     "MoverPauseReason",
     "MoverState",
+    "ObsoleteMessage",
     "OpenEnum",
     "OpenFlag",
+    "RecoveryStatus",
+    "ScsiAttribute",
+    "SnapshotMessage",
+    "SnapshotRecoverFlag",
     "TapeAttribute",
     "TapeDigestState",
     "TapeFlag",
@@ -103,6 +118,44 @@ class Error(OpenEnum):
     FSE_NO_SPACE = 0x7FE00002
     FSE_ALGORITHM = 0x7FE00003
     FSE_ABORTED = 0x7FE00004
+    # NetApp's snapshot management, messages/extensions/snapshot.py.
+    SNAPSHOT_EXISTS = 0x20500100
+    SNAPSHOT_NOT_FOUND = 0x20500101
+    SNAPSHOT_READ_ONLY_FS = 0x20500102
+    SNAPSHOT_INVALID_PATH = 0x20500103
+    SNAPSHOT_NO_SPACE = 0x20500104
+    SNAPSHOT_BUSY = 0x20500105
+    SNAPSHOT_INTERNAL = 0x20500106
+    SNAPSHOT_NO_DISK_SPACE = 0x20500107
+
+
+class ObsoleteMessage(OpenEnum):
+    """Requests that v4 took away, by their old names; they have no declaration (draft 2.9)."""
+
+    SCSI_SET_TARGET = 0x203
+    SCSI_RESET_BUS = 0x205
+
+
+class SnapshotMessage(OpenEnum):
+    """Messages of NetApp's snapshot management, class 0x2050; those without a declaration have a name only."""
+
+    CREATE = 0x20500100
+    DELETE = 0x20500101
+    RECOVER = 0x20500102
+    RENAME = 0x20500103
+    GET_SERVER_INFO = 0x20500104
+    GET_SNAPSHOT_NAMES = 0x20500105
+    GET_SNAPSHOT_STATE = 0x20500106
+    GET_CDR_OP_STATE = 0x20500107
+    GET_SNAPSHOT_PATH = 0x20500108
+    SET_RESERVE = 0x20500109
+    GET_RESERVE_INFO = 0x2050010A
+    SET_SCHEDULE = 0x2050010B
+    GET_SCHEDULE_INFO = 0x2050010C
+    DIR_LIST = 0x2050010D
+    NOTIFY_CREATE_END = 0x20500180
+    NOTIFY_DELETE_END = 0x20500181
+    NOTIFY_RECOVER_END = 0x20500182
 
 
 class AuthType(OpenEnum):
@@ -149,6 +202,35 @@ class TapeOperation(OpenEnum):
     EOF = 5
     OFF = 6
     TUR = 7
+
+
+class DataOperation(OpenEnum):
+    """What a data service does (draft 3.5.1.1)."""
+
+    NOACTION = 0
+    BACKUP = 1
+    RECOVER = 2
+    RECOVER_FILEHIST = 3
+
+
+class DataState(OpenEnum):
+    """States of a data service (draft 2.11.5)."""
+
+    IDLE = 0
+    ACTIVE = 1
+    HALTED = 2
+    LISTEN = 3
+    CONNECTED = 4
+
+
+class DataHaltReason(OpenEnum):
+    """Why a data service halted (draft 3.5.1.1)."""
+
+    NA = 0
+    SUCCESSFUL = 1
+    ABORTED = 2
+    INTERNAL_ERROR = 3
+    CONNECT_ERROR = 4
 
 
 class MoverMode(OpenEnum):
@@ -206,6 +288,41 @@ class LogAssociation(OpenEnum):
     VALID = 1
 
 
+class RecoveryStatus(OpenEnum):
+    """What became of a file to recover (draft 4.2.2); ndmjob's XDR file lacks 7."""
+
+    SUCCESSFUL = 0
+    PERMISSION = 1
+    NOT_FOUND = 2
+    NO_DIRECTORY = 3
+    OUT_OF_MEMORY = 4
+    IO_ERROR = 5
+    UNDEFINED_ERROR = 6
+    FILE_PATH_EXISTS = 7
+
+
+class FsType(OpenEnum):
+    """Kinds of file system in a file history (draft 2.12)."""
+
+    UNIX = 0
+    NT = 1
+    OTHER = 2
+
+
+class FileType(OpenEnum):
+    """Kinds of file in a file history (draft 2.12)."""
+
+    DIR = 0
+    FIFO = 1
+    CSPEC = 2
+    BSPEC = 3
+    REG = 4
+    SLINK = 5
+    SOCK = 6
+    REGISTRY = 7
+    OTHER = 8
+
+
 class FileMode(OpenEnum):
     """How the file service opens a fragment (docs/fse.md)."""
 
@@ -236,6 +353,72 @@ class TapeDigestState(OpenEnum):
     DONE = 2
 
 
+class EnvName(StrEnum):
+    """Environment variables that the draft names (3.2.5 to 3.2.8); any other name is as good."""
+
+    FILESYSTEM = "FILESYSTEM"
+    DIRECT = "DIRECT"
+    RECURSIVE = "RECURSIVE"
+    TYPE = "TYPE"
+    USER = "USER"
+    HIST = "HIST"
+    PATHNAME_SEPARATOR = "PATHNAME_SEPARATOR"
+    LEVEL = "LEVEL"
+    EXTRACT = "EXTRACT"
+    UPDATE = "UPDATE"
+    FILES = "FILES"
+    CMD = "CMD"
+    LOCAL = "LOCAL"
+    AVAILABLE_BACKUP = "AVAILABLE_BACKUP"
+    AVAILABLE_RECOVERY = "AVAILABLE_RECOVERY"
+    EXECUTE_CDB = "EXECUTE_CDB"
+    COMPRESSION = "COMPRESSION"
+    SELECT_TIMEOUT = "SELECT_TIMEOUT"
+
+
+class ButypeAttribute(OpenFlag):
+    """What a backup type can do (draft 3.2.5)."""
+
+    BACKUP_FILELIST = 0x0002
+    RECOVER_FILELIST = 0x0004
+    BACKUP_DIRECT = 0x0008
+    RECOVER_DIRECT = 0x0010
+    BACKUP_INCREMENTAL = 0x0020
+    RECOVER_INCREMENTAL = 0x0040
+    BACKUP_UTF8 = 0x0080
+    RECOVER_UTF8 = 0x0100
+    BACKUP_FH_FILE = 0x0200
+    BACKUP_FH_DIR = 0x0400
+    RECOVER_FILEHIST = 0x0800
+    RECOVER_FH_FILE = 0x1000
+    RECOVER_FH_DIR = 0x2000
+
+
+class FsInfoUnsupported(OpenFlag):
+    """Fields of CONFIG_GET_FS_INFO that this host cannot tell (draft 3.2.6)."""
+
+    TOTAL_SIZE = 0x01
+    USED_SIZE = 0x02
+    AVAIL_SIZE = 0x04
+    TOTAL_INODES = 0x08
+    USED_INODES = 0x10
+
+
+class DataUnsupported(OpenFlag):
+    """Fields of DATA_GET_STATE that this host cannot tell (draft 3.5.1.1)."""
+
+    EST_BYTES_REMAIN = 0x1
+    EST_TIME_REMAIN = 0x2
+
+
+class FileStatUnsupported(OpenFlag):
+    """Attributes of a file that this host cannot tell (draft 4.3.1)."""
+
+    ATIME = 0x1
+    CTIME = 0x2
+    GROUP = 0x4
+
+
 class TapeFlag(OpenFlag):
     """Flags of TAPE_GET_STATE (draft 3.4.4)."""
 
@@ -246,7 +429,7 @@ class TapeFlag(OpenFlag):
 
 
 class TapeUnsupported(OpenFlag):
-    """Fields of TAPE_GET_STATE that this host cannot tell (draft 3.4.4)."""
+    """Fields of TAPE_GET_STATE that this host cannot tell (draft 3.4.4); ndmjob's XDR file lacks the last."""
 
     FILE_NUM = 0x01
     SOFT_ERRORS = 0x02
@@ -265,6 +448,12 @@ class TapeAttribute(OpenFlag):
     RAW = 0x4
 
 
+class ScsiAttribute(OpenFlag):
+    """What is particular about a media changer (draft 3.2.8)."""
+
+    SHARED_ROBOT = 0x1
+
+
 class CdbFlag(OpenFlag):
     """Direction of a command's data (draft 3.3.5)."""
 
@@ -278,3 +467,11 @@ class FseFeature(OpenFlag):
     FILES_READ = 0x1
     FILES_WRITE = 0x2
     TAPE_DIGEST = 0x4
+
+
+class SnapshotRecoverFlag(OpenFlag):
+    """How SnapshotMessage.RECOVER recovers."""
+
+    DIR_ONLY = 0x1
+    DIR_DATA = 0x2
+    EXCEPTION_LOGGING = 0x4

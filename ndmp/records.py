@@ -14,9 +14,10 @@ MAX_RECORD: Final = 1024 * 1024 + 64 * 1024
 _LAST: Final = 0x80000000
 
 
-def frame(record: bytes) -> bytes:
-    """One record as a single last fragment."""
-    return (_LAST | len(record)).to_bytes(4, "big") + record
+def frame(*parts: bytes) -> bytes:
+    """One record, whose parts follow each other, as a single last fragment."""
+    mark = (_LAST | sum(map(len, parts))).to_bytes(4, "big")
+    return b"".join((mark, *parts))
 
 
 class RecordReader:

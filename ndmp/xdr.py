@@ -1,12 +1,15 @@
 """XDR (RFC 4506) on construct: bounded, and strict about padding.
 
-``Any`` stays in this module and in wire.py: construct has no type hints.
+These constructs describe what compiled.py generates code for, and interpret it for the tests. ``Any`` stays in this
+module, in compiled.py and in wire.py: construct has no type hints.
 """
 
-# ruff: noqa: ANN401 (construct is untyped; its values stay in wire.py and here)
+# ruff: noqa: ANN401 (construct is untyped; its values stay in compiled.py, in wire.py and here)
 from __future__ import annotations
 
-from io import BytesIO
+from collections.abc import Mapping
+from io import SEEK_CUR, BytesIO
+from operator import index
 from typing import Any, Final
 
 import construct
@@ -15,6 +18,15 @@ __all__ = [
     "MAX_ARRAY",
     "MAX_OPAQUE",
     "MAX_STRING",
+    "Array",
+    "Boolean",
+    "FixedOpaque",
+    "Number",
+    "Opaque",
+    "Ranged",
+    "Record",
+    "String",
+    "Union",
     "array",
     "boolean",
     "enum",
@@ -58,7 +70,7 @@ def _take_padded(stream: BytesIO, length: int, path: str) -> bytes:
     return value
 
 
-class _Ranged(construct.Adapter):  # type: ignore[misc]
+class Ranged(construct.Adapter):  # type: ignore[misc]
     """A 32-bit word that holds a smaller number."""
 
     def __init__(self, limit: int) -> None:
@@ -74,7 +86,9 @@ class _Ranged(construct.Adapter):  # type: ignore[misc]
         return self._decode(obj, context, path)
 
 
-class _Boolean(_Ranged):
+class Boolean(Ranged):
+    """A 32-bit word that is 0 or 1."""
+
     def __init__(self) -> None:
         super().__init__(1)
 
@@ -82,10 +96,10 @@ class _Boolean(_Ranged):
         return bool(super()._decode(obj, context, path))
 
     def _encode(self, obj: int, context: Any, path: str) -> int:
-        return int(super()._decode(obj, context, path))
+        return index(super()._decode(obj, context, path))
 
 
-class _Opaque(construct.Construct):  # type: ignore[misc]
+class Opaque(construct.Construct):  # type: ignore[misc]
     """Counted bytes, padded to four."""
 
     def __init__(self, limit: int) -> None:
@@ -99,15 +113,16 @@ class _Opaque(construct.Construct):  # type: ignore[misc]
         return _take_padded(stream, length, path)
 
     def _build(self, obj: bytes, stream: BytesIO, context: Any, path: str) -> bytes:
-        if len(obj) > self.limit:
-            raise construct.RangeError(f"{len(obj)} bytes, {self.limit} allowed", path=path)
-        stream.write(len(obj).to_bytes(4, "big"))
-        stream.write(obj)
-        stream.write(bytes(_pad(len(obj))))
+        octets = memoryview(obj).cast("B")
+        if len(octets) > self.limit:
+            raise construct.RangeError(f"{len(octets)} bytes, {self.limit} allowed", path=path)
+        stream.write(len(octets).to_bytes(4, "big"))
+        stream.write(octets)
+        stream.write(bytes(_pad(len(octets))))
         return obj
 
 
-class _FixedOpaque(construct.Construct):  # type: ignore[misc]
+class FixedOpaque(construct.Construct):  # type: ignore[misc]
     """A known number of bytes, padded to four."""
 
     def __init__(self, length: int) -> None:
@@ -124,7 +139,7 @@ class _FixedOpaque(construct.Construct):  # type: ignore[misc]
         return obj
 
 
-class _String(construct.Adapter):  # type: ignore[misc]
+class String(construct.Adapter):  # type: ignore[misc]
     """UTF-8; bytes that are not survive as surrogates."""
 
     def _decode(self, obj: bytes, context: Any, path: str) -> str:
@@ -134,7 +149,7 @@ class _String(construct.Adapter):  # type: ignore[misc]
         return obj.encode("utf-8", "surrogateescape")
 
 
-class _Array(construct.Subconstruct):  # type: ignore[misc]
+class Array(construct.Subconstruct):  # type: ignore[misc]
     """A counted array; an element takes four bytes at least, so a count is checked before it is believed."""
 
     def __init__(self, element: Any, limit: int) -> None:
@@ -156,7 +171,7 @@ class _Array(construct.Subconstruct):  # type: ignore[misc]
         return obj
 
 
-class _Enum(construct.Adapter):  # type: ignore[misc]
+class Number(construct.Adapter):  # type: ignore[misc]
     """A number that has a Python type; numbers without a name are kept."""
 
     def __init__(self, kind: Any) -> None:
@@ -167,25 +182,74 @@ class _Enum(construct.Adapter):  # type: ignore[misc]
         return self.kind(obj)
 
     def _encode(self, obj: Any, context: Any, path: str) -> int:
-        return int(obj)
+        return index(obj)
 
 
-u16 = _Ranged(0xFFFF)
-boolean = _Boolean()
-string = _String(_Opaque(MAX_STRING))
-opaque = _Opaque(MAX_OPAQUE)
+class Record(construct.Adapter):  # type: ignore[misc]
+    """A structure whose value is an object of a declared class."""
+
+    def __init__(self, declared: Any, fields: Mapping[str, Any]) -> None:
+        super().__init__(construct.Struct(*(name / wire for name, wire in fields.items())))
+        self.declared = declared
+        self.fields = dict(fields)
+
+    def _decode(self, obj: Any, context: Any, path: str) -> Any:
+        return self.declared(**{name: obj[name] for name in self.fields})
+
+    def _encode(self, obj: Any, context: Any, path: str) -> dict[str, Any]:
+        return {name: getattr(obj, name) for name in self.fields}
+
+
+class Union(construct.Construct):  # type: ignore[misc]
+    """A discriminant and its arm.
+
+    What has no arm is a ``default``, whose first field is the discriminant. Without a default it is a ``stray``: a
+    class of (kind, rest), for all that is left.
+    """
+
+    def __init__(self, arms: Mapping[int, Record], *, stray: Any, default: Record | None = None) -> None:
+        super().__init__()
+        self.arms = dict(arms)
+        self.kinds = {arm.declared: kind for kind, arm in arms.items()}
+        self.stray = stray
+        self.default = default
+
+    def _parse(self, stream: BytesIO, context: Any, path: str) -> Any:
+        kind = u32._parsereport(stream, context, path)
+        if kind in self.arms:
+            return self.arms[kind]._parsereport(stream, context, path)
+        if self.default is None:
+            return self.stray(kind, stream.read())
+        stream.seek(-4, SEEK_CUR)
+        return self.default._parsereport(stream, context, path)
+
+    def _build(self, obj: Any, stream: BytesIO, context: Any, path: str) -> Any:
+        if self.default is not None and type(obj) is self.default.declared:
+            return self.default._build(obj, stream, context, path)
+        if self.default is None and type(obj) is self.stray:
+            stream.write(obj.kind.to_bytes(4, "big") + obj.rest)
+            return obj
+        kind = self.kinds[type(obj)]
+        stream.write(kind.to_bytes(4, "big"))
+        return self.arms[kind]._build(obj, stream, context, path)
+
+
+u16 = Ranged(0xFFFF)
+boolean = Boolean()
+string = String(Opaque(MAX_STRING))
+opaque = Opaque(MAX_OPAQUE)
 
 
 def fixed_opaque(length: int) -> construct.Construct:
     """Bytes of a fixed length, without a count."""
-    return _FixedOpaque(length)
+    return FixedOpaque(length)
 
 
 def array(element: construct.Construct, limit: int = MAX_ARRAY) -> construct.Construct:
     """A counted array of at most ``limit`` elements."""
-    return _Array(element, limit)
+    return Array(element, limit)
 
 
 def enum(kind: type) -> construct.Construct:
     """A 32-bit number shown as ``kind``, an open enum or flags."""
-    return _Enum(kind)
+    return Number(kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ndmp.messages import config, connect, mover, notify, tape
-from ndmp.messages.extensions import echo, fse
+from ndmp.messages import config, connect, data, filehist, mover, notify, scsi, tape
+from ndmp.messages.extensions import echo, fse, snapshot
 
-__all__ = ["config", "connect", "echo", "fse", "mover", "notify", "tape"]
+__all__ = ["config", "connect", "data", "echo", "filehist", "fse", "mover", "notify", "scsi", "snapshot", "tape"]

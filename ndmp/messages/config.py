@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from ndmp.enums import AddressType, AuthType, Error, TapeAttribute
+from ndmp.enums import AddressType, AuthType, ButypeAttribute, Error, FsInfoUnsupported, ScsiAttribute, TapeAttribute
 from ndmp.messages.connect import AuthAttributes
-from ndmp.wire import U16, Reply, Request, Text, reply, request, struct
+from ndmp.types import Pval
+from ndmp.wire import U16, U64, Reply, Request, Text, reply, request, struct
 
 __all__ = [
+    "ButypeInfo",
     "ClassVersion",
     "ClassVersions",
     "ConfigGetAuthAttr",
     "ConfigGetAuthAttrReply",
+    "ConfigGetButypeInfo",
+    "ConfigGetButypeInfoReply",
     "ConfigGetConnectionType",
     "ConfigGetConnectionTypeReply",
     "ConfigGetExtList",
     "ConfigGetExtListReply",
+    "ConfigGetFsInfo",
+    "ConfigGetFsInfoReply",
     "ConfigGetHostInfo",
     "ConfigGetHostInfoReply",
+    "ConfigGetScsiInfo",
+    "ConfigGetScsiInfoReply",
     "ConfigGetServerInfo",
     "ConfigGetServerInfoReply",
     "ConfigGetTapeInfo",
@@ -25,16 +33,11 @@ __all__ = [
     "ConfigSetExtListReply",
     "DeviceCapability",
     "DeviceInfo",
+    "FsInfo",
     "Pval",
+    "ScsiDeviceCapability",
+    "ScsiDeviceInfo",
 ]
-
-
-@struct
-class Pval:
-    """A name and its value."""
-
-    name: Text
-    value: Text
 
 
 @request(0x100)
@@ -98,6 +101,58 @@ class ConfigGetAuthAttrReply(Reply):
 
 
 @struct
+class ButypeInfo:
+    """A backup type, its default environment and what it can do (draft 3.2.5)."""
+
+    name: Text
+    default_environment: tuple[Pval, ...]
+    attributes: ButypeAttribute
+
+
+@request(0x104)
+class ConfigGetButypeInfo(Request["ConfigGetButypeInfoReply"]):
+    """Ask for the backup types (draft 3.2.5)."""
+
+
+@reply(0x104)
+class ConfigGetButypeInfoReply(Reply):
+    """The backup types."""
+
+    error: Error
+    butypes: tuple[ButypeInfo, ...]
+
+
+@struct
+class FsInfo:
+    """A file system (draft 3.2.6): sizes in bytes, ``status`` for people."""
+
+    unsupported: FsInfoUnsupported
+    fs_type: Text
+    logical_device: Text
+    physical_device: Text
+    total_size: U64
+    used_size: U64
+    avail_size: U64
+    total_inodes: U64
+    used_inodes: U64
+    environment: tuple[Pval, ...]
+    status: Text
+
+
+@request(0x105)
+class ConfigGetFsInfo(Request["ConfigGetFsInfoReply"]):
+    """Ask for the file systems (draft 3.2.6)."""
+
+
+@reply(0x105)
+class ConfigGetFsInfoReply(Reply):
+    """The file systems."""
+
+    error: Error
+    file_systems: tuple[FsInfo, ...]
+
+
+@struct
 class DeviceCapability:
     """A device name and what it can do (draft 3.2.7)."""
 
@@ -125,6 +180,36 @@ class ConfigGetTapeInfoReply(Reply):
 
     error: Error
     tapes: tuple[DeviceInfo, ...]
+
+
+@struct
+class ScsiDeviceCapability:
+    """A media changer's device name and what is particular about it (draft 3.2.8)."""
+
+    device: Text
+    attributes: ScsiAttribute
+    capabilities: tuple[Pval, ...]
+
+
+@struct
+class ScsiDeviceInfo:
+    """A model and its devices."""
+
+    model: Text
+    devices: tuple[ScsiDeviceCapability, ...]
+
+
+@request(0x107)
+class ConfigGetScsiInfo(Request["ConfigGetScsiInfoReply"]):
+    """Ask for the media changers (draft 3.2.8)."""
+
+
+@reply(0x107)
+class ConfigGetScsiInfoReply(Reply):
+    """The media changers, by model."""
+
+    error: Error
+    changers: tuple[ScsiDeviceInfo, ...]
 
 
 @struct

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Annotated, TypeAlias
-
 from ndmp.enums import AddressType, Error, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
-from ndmp.messages.config import Pval
-from ndmp.types import TcpAddress
-from ndmp.wire import U16, U32, U64, Opaque, OtherArm, Reply, Request, Tagged, reply, request, struct
+from ndmp.types import (
+    Address,
+    IpcAddress,
+    LocalAddress,
+    TcpAddresses,
+    TcpEndpoint,
+    plain_address,
+    wire_address,
+)
+from ndmp.wire import U32, U64, Reply, Request, reply, request
 
 __all__ = [
     "Address",
@@ -38,50 +42,6 @@ __all__ = [
     "TcpEndpoint",
     "plain_address",
     "wire_address",
-]
-
-
-@struct
-class LocalAddress:
-    """Both ends in one host process."""
-
-
-@struct
-class TcpEndpoint:
-    """An IPv4 address as a number, and a port."""
-
-    ipv4: U32
-    port: U16
-    environment: tuple[Pval, ...] = ()
-
-
-@struct
-class TcpAddresses:
-    """Where a peer can connect, the best address first."""
-
-    endpoints: tuple[TcpEndpoint, ...]
-
-
-@struct
-class IpcAddress:
-    """An address between processes of one machine."""
-
-    endpoint: Opaque
-
-
-def plain_address(endpoint: TcpEndpoint) -> TcpAddress:
-    """The endpoint as it is written, without its environment."""
-    return TcpAddress(str(ipaddress.IPv4Address(endpoint.ipv4)), endpoint.port)
-
-
-def wire_address(address: TcpAddress) -> TcpAddresses:
-    """One IPv4 address as the wire has it; ValueError for a name or an IPv6 address."""
-    return TcpAddresses((TcpEndpoint(int(ipaddress.IPv4Address(address.host)), address.port),))
-
-
-Address: TypeAlias = Annotated[
-    LocalAddress | TcpAddresses | IpcAddress | OtherArm,
-    Tagged({AddressType.LOCAL: LocalAddress, AddressType.TCP: TcpAddresses, AddressType.IPC: IpcAddress}),
 ]
 
 

@@ -1,11 +1,34 @@
-"""NOTIFY and LOG posts of mover and connection (draft 4)."""
+"""NOTIFY and LOG: what a host tells unasked (draft 4.1, 4.2)."""
 
 from __future__ import annotations
 
-from ndmp.enums import ConnectionReason, LogAssociation, LogType, MoverHaltReason, MoverPauseReason
+from ndmp.enums import (
+    ConnectionReason,
+    DataHaltReason,
+    LogAssociation,
+    LogType,
+    MoverHaltReason,
+    MoverPauseReason,
+    RecoveryStatus,
+)
 from ndmp.wire import U16, U32, U64, Post, Text, post
 
-__all__ = ["LogMessage", "NotifyConnectionStatus", "NotifyMoverHalted", "NotifyMoverPaused"]
+__all__ = [
+    "LogFile",
+    "LogMessage",
+    "NotifyConnectionStatus",
+    "NotifyDataHalted",
+    "NotifyDataRead",
+    "NotifyMoverHalted",
+    "NotifyMoverPaused",
+]
+
+
+@post(0x501)
+class NotifyDataHalted(Post):
+    """The data service halted (draft 4.1.1)."""
+
+    reason: DataHaltReason
 
 
 @post(0x502)
@@ -30,6 +53,22 @@ class NotifyMoverPaused(Post):
 
     reason: MoverPauseReason
     seek_position: U64
+
+
+@post(0x505)
+class NotifyDataRead(Post):
+    """The data service wants this stretch of the stream, in bytes (draft 4.1.5)."""
+
+    offset: U64
+    length: U64
+
+
+@post(0x602)
+class LogFile(Post):
+    """What became of a path that was asked for; ``name`` is its original path (draft 4.2.2)."""
+
+    name: Text
+    status: RecoveryStatus
 
 
 @post(0x603)

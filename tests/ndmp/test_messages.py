@@ -33,12 +33,17 @@ from ndmp.enums import (
 from ndmp.errors import XdrError
 from ndmp.messages import config as c
 from ndmp.messages import connect as n
+from ndmp.messages import data as d
 from ndmp.messages import echo as e
+from ndmp.messages import filehist as h
 from ndmp.messages import mover as m
 from ndmp.messages import notify as p
+from ndmp.messages import scsi as s
+from ndmp.messages import snapshot as x
 from ndmp.messages import tape as t
 from ndmp.messages.extensions import fse as f
 from ndmp.wire import Message, OtherArm, Post, Reply, decode, encode
+from tests.ndmp.unserved import UNSERVED_ROWS, UNSERVED_STRANGERS
 
 OK, ERR = Error.NO_ERR, Error.ILLEGAL_STATE
 ONES = 0xFFFFFFFFFFFFFFFF
@@ -268,6 +273,7 @@ ROWS: list[tuple[Any, str]] = [
         f.FseNotifyTapeDigest(OK, 512, 1, True, DigestAlgorithm.XXH3_128, b"\xab" * 16),
         "00000000 0000000000000200 0000000000000001 00000001 00000002 00000010" + "ab" * 16,
     ),
+    *UNSERVED_ROWS,
 ]
 
 STRANGERS: list[tuple[Any, str]] = [
@@ -276,12 +282,13 @@ STRANGERS: list[tuple[Any, str]] = [
     (m.MoverListenReply(OK, OtherArm(2, bytes(8))), "00000000 00000002 0000000000000000"),
     (c.ConfigGetAuthAttr(AuthType(0x77)), "00000077"),
     (t.TapeMtio(TapeOperation(99), 1), "00000063 00000001"),
-    (t.TapeOpenReply(Error(0x20500103)), "20500103"),
+    (t.TapeOpenReply(Error(0x20500203)), "20500203"),
     (p.NotifyMoverHalted(MoverHaltReason(0xFFFFFFFF)), "ffffffff"),
     (t.TapeExecuteCdb(CdbFlag(0x80000004), 0, 0, b"", b""), "80000004 00000000 00000000 00000000 00000000"),
     (e.TestEcho("\udcff\udc80a"), "00000003 ff806100"),
     (e.TestEcho("\u00e4"), "00000002 c3a40000"),
     (e.TestEcho("a\0b"), "00000003 61006200"),
+    *UNSERVED_STRANGERS,
 ]
 """Numbers, arms and strings without a meaning here: kept as they are."""
 
@@ -326,10 +333,18 @@ def test_codes_are_those_of_the_draft() -> None:
         (0x100, c.ConfigGetHostInfo),
         (0x102, c.ConfigGetConnectionType),
         (0x103, c.ConfigGetAuthAttr),
+        (0x104, c.ConfigGetButypeInfo),
+        (0x105, c.ConfigGetFsInfo),
         (0x106, c.ConfigGetTapeInfo),
+        (0x107, c.ConfigGetScsiInfo),
         (0x108, c.ConfigGetServerInfo),
         (0x109, c.ConfigSetExtList),
         (0x10A, c.ConfigGetExtList),
+        (0x200, s.ScsiOpen),
+        (0x201, s.ScsiClose),
+        (0x202, s.ScsiGetState),
+        (0x204, s.ScsiResetDevice),
+        (0x206, s.ScsiExecuteCdb),
         (0x300, t.TapeOpen),
         (0x301, t.TapeClose),
         (0x302, t.TapeGetState),
@@ -337,6 +352,15 @@ def test_codes_are_those_of_the_draft() -> None:
         (0x304, t.TapeWrite),
         (0x305, t.TapeRead),
         (0x307, t.TapeExecuteCdb),
+        (0x400, d.DataGetState),
+        (0x401, d.DataStartBackup),
+        (0x402, d.DataStartRecover),
+        (0x403, d.DataAbort),
+        (0x404, d.DataGetEnv),
+        (0x407, d.DataStop),
+        (0x409, d.DataListen),
+        (0x40A, d.DataConnect),
+        (0x40B, d.DataStartRecoverFilehist),
         (0xA00, m.MoverGetState),
         (0xA01, m.MoverListen),
         (0xA02, m.MoverContinue),
@@ -347,6 +371,8 @@ def test_codes_are_those_of_the_draft() -> None:
         (0xA07, m.MoverClose),
         (0xA08, m.MoverSetRecordSize),
         (0xA09, m.MoverConnect),
+        (0x20500100, x.SnapshotCreate),
+        (0x20500101, x.SnapshotDelete),
         (0x7FF00000, e.TestEcho),
         (0x7FE00001, f.FseGetInfo),
         (0x7FE00002, f.FseListUnits),
@@ -366,10 +392,16 @@ def test_codes_are_those_of_the_draft() -> None:
         assert wire.REPLIES[code, 1].__name__ == declared.__name__ + "Reply"
     assert wire.REQUESTS[0x7FF00000, 2] is e.TestEcho2
     assert {code: declared.__name__ for (code, _), declared in wire.POSTS.items()} == {
+        0x501: "NotifyDataHalted",
         0x502: "NotifyConnectionStatus",
         0x503: "NotifyMoverHalted",
         0x504: "NotifyMoverPaused",
+        0x505: "NotifyDataRead",
+        0x602: "LogFile",
         0x603: "LogMessage",
+        0x703: "FhAddFile",
+        0x704: "FhAddDir",
+        0x705: "FhAddNode",
         0x7FE00080: "FseNotifyTapeDigest",
     }
 
@@ -388,6 +420,9 @@ MALFORMED = [
     (c.ConfigGetConnectionTypeReply, "00000000 ffffffff 00000001", "an array of 4 thousand million numbers"),
     (c.ConfigGetTapeInfoReply, "00000000 0000ffff 00000000", "an array of structures that are not there"),
     (f.FseGetImageReply, "00000000 0000000067000000 ffffffff", "an array of fragments that are not there"),
+    (h.FhAddFile, "0000ffff 00000000", "a file history that is not there"),
+    (h.FhAddDir, "00000001 00000001 00000000 00000001 61000001" + "00" * 16, "padding of a name in an array"),
+    (d.DataStartBackup, "00000001 61000000 00000001 ffffffff", "a variable's name of 4 GiB"),
 ]
 
 
@@ -443,6 +478,8 @@ def test_a_refusal_is_zero_or_empty_after_its_error() -> None:
         (t.TapeGetStateReply, "00000000 00000006" + "00" * 36),
         (m.MoverGetStateReply, "00000006" + "00" * 68),
         (m.MoverListenReply, "00000006 00000000"),
+        (d.DataGetStateReply, "00000000 00000006" + "00" * 52),
+        (s.ScsiExecuteCdbReply, "00000006" + "00" * 16),
         (c.ConfigGetAuthAttrReply, "00000006 00000000"),
         (t.TapeReadReply, "00000006 00000000"),
     ):
@@ -457,8 +494,8 @@ def test_every_reply_can_refuse() -> None:
 
 
 def test_strangers_have_names_in_hex_and_passwords_stay_hidden() -> None:
-    assert Error(0x20500103).name == "UNKNOWN_0x20500103"
-    assert Error(0x20500103) == Error(0x20500103) == 0x20500103
+    assert Error(0x20500203).name == "UNKNOWN_0x20500203"
+    assert Error(0x20500203) == Error(0x20500203) == 0x20500203
     assert "sesame" not in repr(n.ConnectClientAuth(n.AuthText("user", "sesame")))
 
 

@@ -19,12 +19,16 @@ from ndmp.enums import (
 )
 from ndmp.messages import config as c
 from ndmp.messages import connect as n
+from ndmp.messages import data as d
 from ndmp.messages import echo as e
 from ndmp.messages import mover as m
+from ndmp.messages import scsi as s
+from ndmp.messages import snapshot as x
 from ndmp.messages import tape as t
 from ndmp.messages.extensions import fse as f
 from ndmp.services.profile import NDMJOB
 from ndmp.wire import REQUESTS, Request
+from tests.ndmp import hexes
 from tests.ndmp.driver import LOGIN, ONES, PEER, SITUATIONS, Driver
 
 NONE = DigestAlgorithm.NONE
@@ -88,6 +92,29 @@ REQUEST: dict[str, Request[Any]] = {
     "digest_state": f.FseTapeDigestGetState(),
     "digest_abort": f.FseTapeDigestAbort(),
 }
+UNSERVED: dict[str, Request[Any]] = {
+    "butype_info": c.ConfigGetButypeInfo(),
+    "fs_info": c.ConfigGetFsInfo(),
+    "scsi_info": c.ConfigGetScsiInfo(),
+    "scsi_open": s.ScsiOpen("t"),
+    "scsi_close": s.ScsiClose(),
+    "scsi_state": s.ScsiGetState(),
+    "scsi_reset": s.ScsiResetDevice(),
+    "scsi_cdb": s.ScsiExecuteCdb(CdbFlag.DATA_IN, 0, 36, bytes(6), b""),
+    "data_state": d.DataGetState(),
+    "data_listen": d.DataListen(AddressType.TCP),
+    "data_connect": d.DataConnect(PEER),
+    "backup": d.DataStartBackup("dump", ()),
+    "recover": d.DataStartRecover((), (), "dump"),
+    "recover_fh": d.DataStartRecoverFilehist((), (), "dump"),
+    "data_abort": d.DataAbort(),
+    "data_env": d.DataGetEnv(),
+    "data_stop": d.DataStop(),
+    "snap_create": x.SnapshotCreate("/", "s"),
+    "snap_delete": x.SnapshotDelete("s"),
+}
+"""What no host of ours serves."""
+REQUEST |= UNSERVED
 
 STRICT_TABLE = """
                 new login readable writable listen active sending paused halted file newfile digest
@@ -149,6 +176,25 @@ discard           4     0        0        0      0      0       0      0      0 
 digest_start      4     6        0        0     19     19      19     19     19    6       6     19
 digest_state      4     0        0        0      0      0       0      0      0    0       0      0
 digest_abort      4    19       19       19     19     19      19     19     19   19      19      0
+butype_info       4     1        1        1      1      1       1      1      1    1       1      1
+fs_info           4     1        1        1      1      1       1      1      1    1       1      1
+scsi_info         4     1        1        1      1      1       1      1      1    1       1      1
+scsi_open         4     1        1        1      1      1       1      1      1    1       1      1
+scsi_close        4     1        1        1      1      1       1      1      1    1       1      1
+scsi_state        4     1        1        1      1      1       1      1      1    1       1      1
+scsi_reset        4     1        1        1      1      1       1      1      1    1       1      1
+scsi_cdb          4     1        1        1      1      1       1      1      1    1       1      1
+data_state        4     1        1        1      1      1       1      1      1    1       1      1
+data_listen       4     1        1        1      1      1       1      1      1    1       1      1
+data_connect      4     1        1        1      1      1       1      1      1    1       1      1
+backup            4     1        1        1      1      1       1      1      1    1       1      1
+recover           4     1        1        1      1      1       1      1      1    1       1      1
+recover_fh        4     1        1        1      1      1       1      1      1    1       1      1
+data_abort        4     1        1        1      1      1       1      1      1    1       1      1
+data_env          4     1        1        1      1      1       1      1      1    1       1      1
+data_stop         4     1        1        1      1      1       1      1      1    1       1      1
+snap_create       4     1        1        1      1      1       1      1      1    1       1      1
+snap_delete       4     1        1        1      1      1       1      1      1    1       1      1
 """
 """Numbers are errors of draft 2.8.1."""
 
@@ -217,3 +263,19 @@ def test_every_registered_request_is_answered_in_every_situation() -> None:
             answered = driver.reply(request)
             assert answered.message or answered.header.error, (situation, name)
             assert driver.error(request) != Error.UNDEFINED, (situation, name)
+
+
+def test_what_the_host_does_not_serve_is_refused_in_the_header() -> None:
+    stranger, known = Driver(), Driver().go(LOGIN)
+    for name, request in UNSERVED.items():
+        for driver, error in ((stranger, Error.NOT_AUTHORIZED), (known, Error.NOT_SUPPORTED)):
+            answered = driver.reply(request)
+            assert (answered.message, answered.header.error) == (None, error), name
+
+
+def test_a_body_that_does_not_decode_is_refused_as_such_whether_served_or_not() -> None:
+    for steps, error in (((), Error.NOT_AUTHORIZED), ((LOGIN,), Error.XDR_DECODE)):
+        driver = Driver().go(*steps)
+        for code in (0x206, 0x300, 0x401):
+            (answered,) = driver.exchange(hexes.request(9, code, "00"))
+            assert answered.header.error == error, hex(code)

@@ -7,10 +7,24 @@ from typing import Any
 
 import pytest
 
-from ndmp.enums import Error, MoverState
+from ndmp.enums import CdbFlag, DataState, Error, MoverState, TapeOpenMode, TapeOperation
 from ndmp.errors import ReplyError
 from ndmp.machine import Machine
-from ndmp.states import CONNECTION, MOVER, ConnectionEvent, ConnectionState, MoverTrigger
+from ndmp.messages import tape as t
+from ndmp.states import (
+    CONNECTION,
+    DATA,
+    MOVER,
+    TAPE,
+    ConnectionEvent,
+    ConnectionState,
+    DataTrigger,
+    MoverTrigger,
+    TapeState,
+    TapeTrigger,
+)
+from ndmp.wire import Request
+from tests.ndmp.driver import SITUATIONS, Driver
 
 NO = "-"
 """Refused."""
@@ -32,6 +46,25 @@ PAUSED   -      -       -        -               PAUSED     -      -      ACTIVE
 HALTED   -      -       -        -               -          -      -      -        -      HALTED -      IDLE
 """
 
+DATA_TABLE = """
+          LISTEN CONNECT   ACCEPTED  START_BACKUP START_RECOVER START_RECOVER_FILEHIST GET_ENV ABORT  ENDED  STOP
+IDLE      LISTEN CONNECTED -         -            -             -                      -       -      -      -
+LISTEN    -      -         CONNECTED -            -             -                      -       HALTED HALTED -
+CONNECTED -      -         -         ACTIVE       ACTIVE        ACTIVE                 -       HALTED HALTED -
+ACTIVE    -      -         -         -            -             -                      ACTIVE  HALTED HALTED -
+HALTED    -      -         -         -            -             -                      HALTED  HALTED -      IDLE
+"""
+
+TAPE_TABLE = """
+         OPEN CLOSE  CLOSE_FAILED GET_STATE MTIO    WRITE READ EXECUTE_CDB AWAITED MOVED  RELEASED SESSION_ENDED
+CLOSED   OPEN -      -            -         -       -     -    -           -       -      -        CLOSED
+OPEN     -    CLOSED OPEN         OPEN      OPEN    OPEN  OPEN OPEN        AWAITED MOVING -        CLOSED
+AWAITED  -    -      -            AWAITED   AWAITED -     -    AWAITED     -       MOVING OPEN     CLOSED
+MOVING   -    -      -            MOVING    -       -     -    -           -       -      OPEN     CLOSED
+"""
+
+TABLES = {"connection": CONNECTION, "mover": MOVER, "data": DATA, "tape": TAPE}
+
 
 def rows(text: str) -> list[tuple[str, str, str]]:
     head, *lines = (line.split() for line in text.strip().splitlines())
@@ -43,8 +76,10 @@ def rows(text: str) -> list[tuple[str, str, str]]:
     [
         (CONNECTION, ConnectionState, ConnectionEvent, CONNECTION_TABLE),
         (MOVER, MoverState, MoverTrigger, MOVER_TABLE),
+        (DATA, DataState, DataTrigger, DATA_TABLE),
+        (TAPE, TapeState, TapeTrigger, TAPE_TABLE),
     ],
-    ids=["connection", "mover"],
+    ids=TABLES,
 )
 def test_every_state_and_event(table: Any, states: type[Enum], events: type[Enum], text: str) -> None:  # noqa: ANN401
     expected = rows(text)
@@ -61,7 +96,41 @@ def test_every_state_and_event(table: Any, states: type[Enum], events: type[Enum
         assert machine.state is states[state], "a refusal changes nothing"
 
 
-@pytest.mark.parametrize("table", [CONNECTION, MOVER], ids=["connection", "mover"])
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_each_row_is_there_once_and_says_where_it_comes_from(table: Any) -> None:  # noqa: ANN401
     assert len({(row.state, row.event) for row in table}) == len(table)
     assert all(row.section[0].isdigit() for row in table)
+
+
+TAPE_REQUESTS: dict[TapeTrigger, Request[Any]] = {
+    TapeTrigger.OPEN: t.TapeOpen("t", TapeOpenMode.RDWR),
+    TapeTrigger.CLOSE: t.TapeClose(),
+    TapeTrigger.GET_STATE: t.TapeGetState(),
+    TapeTrigger.MTIO: t.TapeMtio(TapeOperation.TUR, 1),
+    TapeTrigger.WRITE: t.TapeWrite(b"block"),
+    TapeTrigger.READ: t.TapeRead(0),
+    TapeTrigger.EXECUTE_CDB: t.TapeExecuteCdb(CdbFlag(0), 0, 0, bytes(6), b""),
+}
+
+
+@pytest.mark.parametrize(
+    ("situation", "state", "refusal"),
+    [
+        ("login", TapeState.CLOSED, Error.DEV_NOT_OPEN),
+        ("writable", TapeState.OPEN, Error.DEVICE_OPENED),
+        ("listen", TapeState.AWAITED, Error.DEVICE_BUSY),
+        ("active", TapeState.MOVING, Error.DEVICE_BUSY),
+        ("sending", TapeState.MOVING, Error.DEVICE_BUSY),
+        ("paused", TapeState.OPEN, Error.DEVICE_OPENED),
+        ("halted", TapeState.OPEN, Error.DEVICE_OPENED),
+    ],
+)
+def test_the_host_refuses_what_the_tape_table_does_not_hold(situation: str, state: TapeState, refusal: Error) -> None:
+    for trigger, request in TAPE_REQUESTS.items():
+        error = Driver().go(*SITUATIONS[situation]).error(request)
+        if Machine(TAPE, state).allows(trigger):
+            assert error in (Error.NO_ERR, Error.NOT_SUPPORTED), trigger
+        elif trigger is TapeTrigger.OPEN:
+            assert error == Error.DEVICE_OPENED
+        else:
+            assert error == refusal, trigger
