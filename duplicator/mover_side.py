@@ -9,25 +9,12 @@ from typing import Final
 
 from duplicator.hostlink import HostSession
 from duplicator.status import Status
-from ndmp.enums import AddressType, Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
+from ndmp.aio.methods import MoverMethods
+from ndmp.enums import Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
 from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError
 from ndmp.messages.extensions.fse import FseNotifyTapeDigest
-from ndmp.messages.mover import (
-    MoverAbort,
-    MoverClose,
-    MoverConnect,
-    MoverGetState,
-    MoverGetStateReply,
-    MoverListen,
-    MoverRead,
-    MoverSetRecordSize,
-    MoverSetWindow,
-    MoverStop,
-    TcpAddresses,
-    plain_address,
-)
+from ndmp.messages.mover import MoverGetStateReply, TcpAddresses, plain_address
 from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
-from ndmp.types import ALL_ONES_64
 from ndmp.wire import Post
 
 __all__ = ["MoverSide", "Notice", "tell"]
@@ -60,6 +47,7 @@ class MoverSide:
         log: Callable[[str], None],
     ) -> None:
         self.session = session
+        self._mover = MoverMethods(session)
         self.trouble = trouble
         self.role = role
         self.name = f"{role} ({session.name})"
@@ -83,12 +71,12 @@ class MoverSide:
 
     async def set_up(self, record_bytes: int) -> None:
         """Record size and an endless window, in this order (draft 3.6.2.1)."""
-        await self.session.call(MoverSetRecordSize(record_bytes))
-        await self.session.call(MoverSetWindow(0, ALL_ONES_64))
+        await self._mover.set_record_size(record_bytes)
+        await self._mover.set_window()
 
     async def listen(self, mode: MoverMode) -> TcpAddresses:
         """Have the mover listen; where to connect."""
-        address = (await self.session.call(MoverListen(mode, AddressType.TCP))).address
+        address = await self._mover.listen(mode)
         if not isinstance(address, TcpAddresses) or not address.endpoints:
             raise RemoteProtocolError("the mover listens, but tells no TCP address")
         return address
@@ -96,7 +84,7 @@ class MoverSide:
     async def connect(self, mode: MoverMode, address: TcpAddresses) -> None:
         """Have the mover connect to another one."""
         try:
-            await self.session.call(MoverConnect(mode, address))
+            await self._mover.connect(mode, address)
         except ReplyError as error:
             if error.error != Error.CONNECT:
                 raise
@@ -106,7 +94,7 @@ class MoverSide:
 
     async def send_all(self) -> None:
         """Have the mover send what is there until a filemark."""
-        await self.session.call(MoverRead(0, ALL_ONES_64))
+        await self._mover.read()
 
     async def wait_until_active(self) -> None:
         """Wait for a listening mover to have its peer: that it has is told to nobody (draft 2.11.6)."""
@@ -116,22 +104,22 @@ class MoverSide:
 
     async def state(self) -> MoverGetStateReply:
         """Ask for state and progress."""
-        return await self.session.call(MoverGetState())
+        return await self._mover.state()
 
     async def end_stream(self) -> None:
         """Have the paused mover close its data connection."""
-        await self.session.call(MoverClose())
+        await self._mover.close()
 
     async def stop(self) -> None:
         """From HALTED to IDLE."""
-        await self.session.call(MoverStop())
+        await self._mover.stop()
 
     async def abandon(self) -> None:
         """Bring the mover to IDLE from wherever it is."""
         state = (await self.state()).state
         if state not in (MoverState.IDLE, MoverState.HALTED):
             try:
-                await self.session.call(MoverAbort())
+                await self._mover.abort()
             except ReplyError as error:
                 if error.error != Error.ILLEGAL_STATE:  # it halted meanwhile
                     raise

@@ -21,9 +21,9 @@ from duplicator.labels import (
     parse_volume,
     volume_label,
 )
+from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import ReplyError
-from ndmp.messages.tape import TapeClose, TapeMtio, TapeOpen, TapeRead, TapeWrite
 
 __all__ = ["TapeEnd", "TapeSide"]
 
@@ -49,13 +49,14 @@ class TapeSide:
     def __init__(self, session: HostSession) -> None:
         self.session = session
         self.device = session.url.path
+        self._tape = TapeMethods(session, deadline=session.deadlines.tape)
         self._open = False
 
     # -- plain motions -------------------------------------------------------------------------------------------
 
     async def open(self, mode: TapeOpenMode) -> None:
         """Take the drive."""
-        await self.session.call(TapeOpen(self.device, mode), deadline=self.session.deadlines.tape)
+        await self._tape.open(self.device, mode)
         self._open = True
 
     async def mount(self) -> None:
@@ -74,7 +75,7 @@ class TapeSide:
         """Give the drive back; once, however often called."""
         if self._open:
             self._open = False
-            await self.session.call(TapeClose(), deadline=self.session.deadlines.tape)
+            await self._tape.close()
 
     async def rewind(self) -> None:
         """Go to the beginning."""
@@ -96,12 +97,11 @@ class TapeSide:
     async def read_block(self, room: int = _LABEL_ROOM) -> bytes | None:
         """The next block, or None at a filemark or the end of the data."""
         try:
-            reply = await self.session.call(TapeRead(room), deadline=self.session.deadlines.tape)
+            return await self._tape.read(room)
         except ReplyError as error:
             if error.error in (Error.EOF, Error.EOM):
                 return None
             raise
-        return reply.block
 
     async def _write_blocks(self, blocks: Iterable[bytes]) -> None:
         for block in blocks:
@@ -110,17 +110,14 @@ class TapeSide:
     async def _write_block(self, block: bytes) -> None:
         """Write one block; the end of medium is told once and the next write is taken (draft 3.4.6)."""
         try:
-            await self.session.call(TapeWrite(block), deadline=self.session.deadlines.tape)
+            await self._tape.write(block)
         except ReplyError as error:
             if error.error != Error.EOM:
                 raise
-            await self.session.call(TapeWrite(block), deadline=self.session.deadlines.tape)
+            await self._tape.write(block)
 
     async def _mtio(self, operation: TapeOperation, count: int) -> int:
-        if not count:
-            return 0
-        reply = await self.session.call(TapeMtio(operation, count), deadline=self.session.deadlines.tape)
-        return reply.resid_count
+        return await self._tape.move(operation, count) if count else 0
 
     # -- volumes -------------------------------------------------------------------------------------------------
 
