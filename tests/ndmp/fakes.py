@@ -37,6 +37,8 @@ __all__ = [
 
 MARK = None
 """A filemark among the records of a tape."""
+MARKS_AT_ONCE = 1000
+"""Filemarks that a tape takes from one request, so that any request can be tried."""
 
 
 @dataclass
@@ -119,6 +121,8 @@ class MemoryTape:
 
     def write_filemarks(self, count: int) -> None:
         self._note(f"mark {count}")
+        if count > MARKS_AT_ONCE:
+            raise ReplyError(Error.IO, "the tape ends")
         del self.tape[self.at :]
         self.tape += [MARK] * count
         self.at = len(self.tape)
