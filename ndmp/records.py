@@ -36,6 +36,9 @@ class RecordReader:
     def _records(self) -> Iterator[bytes]:
         while (fragment := self._next_fragment()) is not None:
             last, body = fragment
+            if last and not self._record:  # the common case; a block is not copied again
+                yield body
+                continue
             self._record += body
             if last:
                 record = bytes(self._record)
@@ -56,6 +59,7 @@ class RecordReader:
             raise RemoteProtocolError(f"a record of {len(self._record) + length} bytes or more, {self._max} allowed")
         if len(self._input) < 4 + length:
             return None
-        body = bytes(self._input[4 : 4 + length])
+        with memoryview(self._input) as view:
+            body = bytes(view[4 : 4 + length])
         del self._input[: 4 + length]
         return bool(mark & _LAST), body

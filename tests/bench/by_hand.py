@@ -153,8 +153,7 @@ def state_from_tuple(state: tuple[Any, ...]) -> bytes:
     if endpoints is None:
         return _STATE.pack(*fields, 0)
     parts = [_STATE.pack(*fields, 1), _WORD.pack(len(endpoints))]
-    for ipv4, port, _ in endpoints:
-        parts.append(_ENDPOINT.pack(ipv4, port, 0))
+    parts += [_ENDPOINT.pack(ipv4, port, 0) for ipv4, port, _ in endpoints]
     return b"".join(parts)
 
 
@@ -185,8 +184,7 @@ def state_from_object(s: MoverState) -> bytes:
     if isinstance(s.address, Local):
         return _STATE.pack(*words, *sizes, 0)
     parts = [_STATE.pack(*words, *sizes, 1), _WORD.pack(len(s.address.endpoints))]
-    for endpoint in s.address.endpoints:
-        parts.append(_ENDPOINT.pack(endpoint.ipv4, endpoint.port, 0))
+    parts += [_ENDPOINT.pack(endpoint.ipv4, endpoint.port, 0) for endpoint in s.address.endpoints]
     return b"".join(parts)
 
 

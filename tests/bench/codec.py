@@ -1,6 +1,6 @@
 """Times the codec: interpreted construct, the generated code, and code by hand, in rounds one after the other.
 
-``python -m tests.bench.codec`` prints the table of docs/benchmarks.md; ``--rounds`` and ``--quick`` change its length.
+``python -m tests.bench.codec`` prints the table of docs/benchmarks.md; ``--rounds`` and ``--slice`` change its length.
 It fails when what the ways give is not the same.
 """
 
@@ -37,10 +37,11 @@ from ndmp.types import TcpAddresses, TcpEndpoint
 from ndmp.wire import decode, encode, encode_parts, interpreted_decode, interpreted_encode
 from tests.bench import by_hand
 
-__all__ = ["main"]
+__all__ = ["cases", "main", "measure", "table"]
 
 _FILES: Final = 100
 _WAYS: Final = ("construct", "generated", "by hand, objects", "by hand, tuples")
+_RATIOS: Final = ("construct / generated", "generated / objects", "generated / tuples")
 
 Run = Callable[[Any], Any]
 
@@ -68,7 +69,9 @@ def _file(number: int) -> FhFile:
         size=123456 * number,
         links=1,
     )
-    return FhFile((UnixName(f"/home/someone/project/source/file{number:05}.c"),), (stat,), 50_000 + number, 512 * number)
+    return FhFile(
+        (UnixName(f"/home/someone/project/source/file{number:05}.c"),), (stat,), 50_000 + number, 512 * number
+    )
 
 
 _MESSAGES: Final[dict[str, tuple[str, Any]]] = {
@@ -97,7 +100,8 @@ _MESSAGES: Final[dict[str, tuple[str, Any]]] = {
 }
 
 
-def _cases() -> list[Case]:
+def cases() -> list[Case]:
+    """What is measured; AssertionError when the ways do not agree."""
     made = (case for name, (kind, message) in _MESSAGES.items() for case in _operations(name, kind, message))
     return [case for case in made if case.name != "parse TAPE_WRITE 64 KiB in parts"]
 
@@ -144,12 +148,12 @@ def _times(run: Run, value: Any, slice_seconds: float) -> int:  # noqa: ANN401
     return max(1, round(times * slice_seconds / spent))
 
 
-def measure(cases: list[Case], *, rounds: int, slice_seconds: float) -> dict[str, dict[str, list[float]]]:
+def measure(measured: list[Case], *, rounds: int, slice_seconds: float) -> dict[str, dict[str, list[float]]]:
     """Seconds an operation by case and way, one for each round; the ways take turns within a round."""
-    times = {(c.name, way): _times(*c.ways[way], slice_seconds) for c in cases for way in _WAYS}
-    spent: dict[str, dict[str, list[float]]] = {case.name: {way: [] for way in _WAYS} for case in cases}
+    times = {(c.name, way): _times(*c.ways[way], slice_seconds) for c in measured for way in _WAYS}
+    spent: dict[str, dict[str, list[float]]] = {case.name: {way: [] for way in _WAYS} for case in measured}
     for _ in range(rounds):
-        for case in cases:
+        for case in measured:
             for way, (run, value) in case.ways.items():
                 count = times[case.name, way]
                 spent[case.name][way].append(_seconds(run, value, count) / count)
@@ -163,8 +167,7 @@ def _ratio(over: list[float], under: list[float]) -> float:
 def table(spent: dict[str, dict[str, list[float]]]) -> str:
     """The medians and ratios, as Markdown. A ratio is the median of the ratios of the rounds."""
     lines = [
-        "| microseconds: median (least-most) | construct | generated | by hand, objects | by hand, tuples |"
-        " construct / generated | generated / objects | generated / tuples |",
+        f"| microseconds: median (least-most) | {' | '.join(_WAYS)} | {' | '.join(_RATIOS)} |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, ways in spent.items():
@@ -175,8 +178,8 @@ def table(spent: dict[str, dict[str, list[float]]]) -> str:
     return "\n".join(lines)
 
 
-def _entries(cases: list[Case], spent: dict[str, dict[str, list[float]]]) -> str:
-    many = [case for case in cases if case.entries > 1]
+def _entries(measured: list[Case], spent: dict[str, dict[str, list[float]]]) -> str:
+    many = [case for case in measured if case.entries > 1]
     lines = (
         f"{case.name}: "
         + ", ".join(f"{way} {case.entries / statistics.median(s) / 1000:,.0f} k" for way, s in spent[case.name].items())
@@ -191,11 +194,11 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=15)
     arguments.add_argument("--slice", type=float, default=0.05, help="seconds of one way in one round")
     chosen = arguments.parse_args()
-    cases = _cases()
-    spent = measure(cases, rounds=chosen.rounds, slice_seconds=chosen.slice)
+    measured = cases()
+    spent = measure(measured, rounds=chosen.rounds, slice_seconds=chosen.slice)
     system = f"{platform.python_implementation()} {platform.python_version()}, construct {construct.__version__}"
     sys.stdout.write(f"{system}, {platform.platform()}, {chosen.rounds} rounds\n\n{table(spent)}\n\n")
-    sys.stdout.write(_entries(cases, spent) + "\n")
+    sys.stdout.write(_entries(measured, spent) + "\n")
 
 
 if __name__ == "__main__":

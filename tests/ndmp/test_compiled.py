@@ -7,14 +7,12 @@ import dataclasses
 import pickle
 import tracemalloc
 from collections.abc import Callable
-from enum import Enum
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ndmp import xdr
 from ndmp.connection import Header
 from ndmp.enums import AddressType, Error, OpenFlag, TapeFlag
 from ndmp.errors import XdrError
@@ -29,7 +27,6 @@ from ndmp.wire import (
     U32,
     U64,
     Bool,
-    Opaque,
     OtherArm,
     Tagged,
     Text,
@@ -42,12 +39,10 @@ from ndmp.wire import (
     source_of,
     struct,
 )
+from tests.ndmp.declared_values import MAX_U32, built, damaged
 
 FEW = settings().max_examples // 10
 """Examples for each of some two hundred structures."""
-MAX_U32 = 0xFFFFFFFF
-MAX_U64 = 0xFFFFFFFFFFFFFFFF
-
 
 # -- structures with what no message has -----------------------------------------------------------------------------
 
@@ -141,84 +136,6 @@ DECLARED = [*REQUESTS.values(), *REPLIES.values(), *POSTS.values(), *LOCAL]
 NAMES = [f"{declared.__name__}-{getattr(declared, 'wire_version', '')}" for declared in DECLARED]
 
 
-# -- values out of the declarations ----------------------------------------------------------------------------------
-
-TEXTS = st.text(max_size=9) | st.binary(max_size=9).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
-BAD_NUMBERS = st.sampled_from([-1, 2, 0x10000, MAX_U32 + 1, MAX_U64 + 1, 1.5, "1", None, True])
-BAD_TEXTS = st.sampled_from(["\ud800", b"octets", None, "x" * 0x10000])
-BAD_OCTETS = st.sampled_from([b"", "text", None, [1, 2], bytearray(b"abcd"), memoryview(b"abcde"), bytes(17)])
-BAD_ARRAYS = st.sampled_from([None, 5, [], {}, "text"])
-
-
-def strategy(hint: Any, bad: float = 0) -> st.SearchStrategy[Any]:  # noqa: ANN401
-    """Values of a field's type; with ``bad``, now and then one that does not fit."""
-    good, wrong = _strategies(hint, bad)
-    if not bad:
-        return good
-    return st.floats(0, 1).flatmap(lambda chance: wrong if chance < bad else good)
-
-
-def _strategies(hint: Any, bad: float) -> tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]:  # noqa: ANN401
-    if get_origin(hint) is Annotated:
-        return _of_wire(get_args(hint)[1], bad)
-    if get_origin(hint) is tuple:
-        return st.lists(strategy(get_args(hint)[0], bad), max_size=3).map(tuple), BAD_ARRAYS
-    if issubclass(hint, Enum):
-        return st.sampled_from(list(hint)) | st.integers(0, MAX_U32).map(hint), BAD_NUMBERS
-    return built(hint, bad), st.none() | built(Pval, 0)
-
-
-def _of_wire(wire: Any, bad: float) -> tuple[st.SearchStrategy[Any], st.SearchStrategy[Any]]:  # noqa: ANN401
-    match wire:
-        case xdr.Boolean():
-            return st.booleans(), BAD_NUMBERS
-        case xdr.Ranged():
-            return st.integers(0, wire.limit), BAD_NUMBERS
-        case xdr.String():
-            return TEXTS, BAD_TEXTS
-        case xdr.Opaque():
-            return st.binary(max_size=9), BAD_OCTETS
-        case xdr.FixedOpaque():
-            return st.binary(min_size=wire.length, max_size=wire.length), BAD_OCTETS
-        case Tagged():
-            return _of_union(wire, bad), st.none() | built(Pval, 0)
-    return st.integers(0, MAX_U64 if wire is xdr.u64 else MAX_U32), BAD_NUMBERS
-
-
-def _of_union(tagged: Tagged, bad: float) -> st.SearchStrategy[Any]:
-    arms = [*tagged.arms.values(), *([tagged.default] if tagged.default else [])]
-    known = st.one_of([built(arm, bad) for arm in arms])
-    if tagged.default:
-        return known
-    kinds = st.integers(-1 if bad else 0, MAX_U32).filter(lambda kind: kind not in tagged.arms)
-    rest = BAD_OCTETS if bad else st.binary(max_size=8)
-    return known | st.builds(OtherArm, kinds, rest)
-
-
-def built(declared: type, bad: float) -> st.SearchStrategy[Any]:
-    hints = get_type_hints(declared, include_extras=True)
-    fields = [strategy(hints[field.name], bad) for field in dataclasses.fields(declared)]  # type: ignore[arg-type]
-    return st.tuples(*fields).map(lambda values: declared(*values))
-
-
-WORDS = st.sampled_from([0, 1, 2, 3, 4, 5, 7, 8, 0xFF, 0x4000, 0xFFFF, 0x10000, 0x1000001, 0x80000000, MAX_U32])
-
-
-@st.composite
-def damaged(draw: st.DrawFn, body: bytes) -> bytes:
-    """The body with a word changed, a byte changed, its end cut off, or something after it."""
-    at = draw(st.integers(0, len(body)))
-    match draw(st.sampled_from(["word", "word", "byte", "cut", "more"])):
-        case "word":
-            at &= ~3
-            return body[:at] + draw(WORDS).to_bytes(4, "big") + body[at + 4 :]
-        case "byte":
-            return body[:at] + draw(st.binary(min_size=1, max_size=1)) + body[at + 1 :]
-        case "cut":
-            return body[:at]
-    return body + draw(st.binary(min_size=1, max_size=9))
-
-
 def outcome(run: Callable[..., Any], *arguments: object) -> object:
     """What comes out, with its types as ``repr`` shows them; the refusal instead, if it is one of ours."""
     try:
@@ -235,7 +152,7 @@ def outcome(run: Callable[..., Any], *arguments: object) -> object:
 @settings(max_examples=FEW)
 @given(draws=st.data())
 def test_good_values(declared: type, draws: st.DataObject) -> None:
-    message = draws.draw(built(declared, 0))
+    message = draws.draw(built(declared))
     body = interpreted_encode(message)
     assert encode(message) == body == b"".join(encode_parts(message))
     assert outcome(decode, declared, body) == outcome(interpreted_decode, declared, body)
@@ -247,7 +164,7 @@ def test_good_values(declared: type, draws: st.DataObject) -> None:
 @settings(max_examples=2 * FEW)
 @given(draws=st.data())
 def test_damaged_bodies(declared: type, draws: st.DataObject) -> None:
-    body = encode(draws.draw(built(declared, 0)))
+    body = encode(draws.draw(built(declared)))
     for _ in range(draws.draw(st.integers(1, 2))):
         body = draws.draw(damaged(body))
     assert outcome(decode, declared, body) == outcome(interpreted_decode, declared, body)
@@ -265,7 +182,7 @@ def test_values_that_do_not_fit(declared: type, draws: st.DataObject) -> None:
 @settings(max_examples=1)
 @given(draws=st.data())
 def test_every_truncation(declared: type, draws: st.DataObject) -> None:
-    body = encode(draws.draw(built(declared, 0)))
+    body = encode(draws.draw(built(declared)))
     for end in range(len(body)):
         assert outcome(decode, declared, body[:end]) == outcome(interpreted_decode, declared, body[:end]), end
 
@@ -288,11 +205,13 @@ HEX: list[tuple[Any, str]] = [
             OtherArm(9, b""),
             b"12345678",
         ),
-        "61626364 65000000  00000001 00000002  00000001 00000000 00000003"
-        " 00000002 00000000 00000004 00000000 00000005  00000002 00000000 00000004 61626364"
-        " 00000099 00000001 70000000"
-        " 00000003 00000001 00000001 00000006 00000000 00000001 6e000000 00000000 00000007 00000003 00000000"
-        " 00000108 00000009 31323334 35363738",
+        (
+            "61626364 65000000  00000001 00000002  00000001 00000000 00000003"
+            " 00000002 00000000 00000004 00000000 00000005  00000002 00000000 00000004 61626364"
+            " 00000099 00000001 70000000"
+            " 00000003 00000001 00000001 00000006 00000000 00000001 6e000000 00000000 00000007 00000003 00000000"
+            " 00000108 00000009 31323334 35363738"
+        ),
     ),
     (Twins(Twin32(1), Twin64(2)), "00000001 00000000 00000002"),
     (Five(b"12345"), "31323334 35000000"),
