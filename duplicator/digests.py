@@ -81,6 +81,11 @@ def new_digest(algorithm: DigestAlgorithm) -> RunningDigest:
     return RunningDigest(_MAKERS[algorithm]())
 
 
+def digest_bytes(algorithm: DigestAlgorithm) -> int:
+    """Bytes of a digest; ReplyError(FSE_ALGORITHM) for one that is not computed here."""
+    return len(new_digest(algorithm).digest())
+
+
 def digest_name(algorithm: DigestAlgorithm) -> str:
     """The name people use, such as ``xxh3-128``; the number where there is none."""
     return next((name for name, known in _NAMES.items() if known == algorithm), str(algorithm.value))

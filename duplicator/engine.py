@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 from duplicator.catalog import Catalog, CatalogError, CopyState, Fragment, JobKind, VolumeState
-from duplicator.failures import failing_as
+from duplicator.digests import ALGORITHMS
+from duplicator.failures import CopyBroken, failing_as
 from duplicator.file_side import FileSide
 from duplicator.hostlink import HostSession, open_session
 from duplicator.job import recorded, result
@@ -21,7 +22,7 @@ from duplicator.sides import ReadSide, WriteSide
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeEnd
 from duplicator.transfer import Stream, explained
-from ndmp.enums import DigestAlgorithm, FseFeature, TapeOpenMode
+from ndmp.enums import DigestAlgorithm, FseFeature
 from ndmp.messages.extensions.fse import FseGetImageReply
 
 __all__ = ["duplicate"]
@@ -61,17 +62,18 @@ class _Duplication:
         self.volume = ""
         self.size = 0
         self.move_seconds = 0.0
+        self._is_kept = False
 
     async def run(self) -> None:
-        """All steps; JobError at the first that fails, with the copy marked."""
+        """All steps; JobError at the first that fails. The copy is failed, unless it is whole and its tape not read."""
         try:
             image, algorithm = await self._check_source()
             fragments = await self._write(image, algorithm)
-            await self._validate(fragments)
         except BaseException:
-            if self.copy_id:
-                self._catalog.set_copy_state(self.copy_id, CopyState.FAILED)
+            if self.copy_id and not self._is_kept:
+                self._recorder.copy_failed(self.copy_id)
             raise
+        await self._validate(fragments)
         self._recorder.step(Step.DONE, f"copy {self.copy_id} on volume {self.volume} is valid")
 
     # -- before anything is touched ------------------------------------------------------------------------------
@@ -101,6 +103,9 @@ class _Duplication:
                 return None
             await files.check_unit(Step.CHECK_IMAGE)
             image = await files.image(self._request.image)
+        if not image.fragments:
+            reason = f"image {self._request.image!r} has no fragments: there is nothing to copy"
+            raise JobError(Status.NOTHING_MATCHES, step=Step.CHECK_IMAGE.value, reason=reason)
         self.size = sum(fragment.size for fragment in image.fragments)
         self._recorder.note(f"it is there: {self.size} bytes in {len(image.fragments)} fragments")
         self._recorder.expect(self.size)
@@ -110,8 +115,9 @@ class _Duplication:
         wanted = self._request.algorithm
         if wanted in offered:
             return wanted
-        if wanted is None and offered:
-            return offered[0]
+        known = [algorithm for algorithm in offered if algorithm in ALGORITHMS]
+        if wanted is None and known:
+            return known[0]
         names = ", ".join(algorithm.name for algorithm in offered) or "none"
         reason = f"{session.name} computes no {wanted.name if wanted else ''} digest; it offers: {names}"
         raise JobError(Status.NDMP_FAILURE, step=Step.CHECK_EXTENSION.value, reason=reason)
@@ -144,15 +150,17 @@ class _Duplication:
             session = await stack.enter_async_context(
                 open_session(target, self._request.deadlines, step=Step.WRITE_SESSION)
             )
-            self._recorder.note(f"NDMP version {session.version}, logged in as {target.url.user}")
+            login = f"logged in as {target.url.user} by {session.auth.name}"
+            self._recorder.note(f"NDMP version {session.version}, {login}")
             writer = WriteSide(session, self._notices, self._recorder)
             async with writer.tidied():
                 await self._mount(writer)
                 fragments = await self._write_fragments(writer, image, algorithm, stack)
                 self._recorder.step(Step.CLOSE, "both sides close")
+                self._keep(fragments)
+                writer.is_unfinished = False
                 with failing_as(Step.CLOSE, writer.mover.name):
                     await writer.tape.close()
-        self._keep(fragments)
         return fragments
 
     async def _mount(self, writer: WriteSide) -> None:
@@ -160,25 +168,26 @@ class _Duplication:
         recorder.step(Step.WRITE_MOUNT, f"tape in drive {writer.tape.device}")
         with failing_as(Step.WRITE_MOUNT, writer.mover.name):
             label = await writer.mount()
-        self.volume = self._choose_volume(label)
-        recorder.step(Step.WRITE_OPEN, f"open volume {self.volume} for writing")
+        self._check_volume(label)
+        recorder.step(Step.WRITE_OPEN, f"open {f'volume {label.volume}' if label else 'the blank tape'} for writing")
         with failing_as(Step.WRITE_OPEN, writer.mover.name):
-            await writer.tape.open(TapeOpenMode.RDWR)
-        recorder.step(Step.WRITE_POSITION, f"find the end of volume {self.volume}")
+            await writer.reopen(label)
+        recorder.step(Step.WRITE_POSITION, "find the end of the volume")
         with failing_as(Step.WRITE_POSITION, writer.mover.name):
-            if label is None:
-                await writer.tape.label_volume(self.volume)
-                recorder.note(f"the tape was blank; it is volume {self.volume} now")
-            end = await writer.position(self.volume)
-        recorder.note(f"{end.files} files are there; the next one is {end.files + 1}")
+            self.volume = label.volume if label else await self._label(writer)
+            end = await writer.position(self.volume, self._is_failed)
         self._know_volume(end)
+        recorder.note(f"volume {self.volume}: {end.files} files are there; the next one is {end.files + 1}")
 
-    def _choose_volume(self, label: VolumeLabel | None) -> str:
-        """The volume to write, or the reason not to."""
+    def _check_volume(self, label: VolumeLabel | None) -> None:
+        """JobError when this tape must not be written, or is not the one that was asked for."""
         wanted = self._request.volume
         step = Step.WRITE_MOUNT.value
         if label is None:
-            return wanted or self._catalog.next_volume_label()
+            if wanted and self._catalog.volume(wanted):
+                reason = f"the tape is blank, and the catalog knows volume {wanted} already: that is another tape"
+                raise JobError(Status.WRONG_TAPE, step=step, reason=reason)
+            return
         if not label.ours:
             reason = f"the tape holds {label.kind.value} {label.volume}".rstrip() + "; it is not overwritten"
             raise JobError(Status.MEDIA_PROTECTED, step=step, reason=reason)
@@ -189,12 +198,37 @@ class _Duplication:
         if known and known.state is not VolumeState.APPENDABLE:
             reason = f"volume {label.volume} takes no more files: it is {known.state.value}"
             raise JobError(Status.NO_MEDIA, step=step, reason=reason)
-        return label.volume
+
+    async def _label(self, writer: WriteSide) -> str:
+        """Make a blank tape a volume. Its name is taken in the catalog first, so no other tape gets it."""
+        url = str(self._request.target.url)
+        volume = self._catalog.reserve_volume(url, self._request.volume)
+        try:
+            await writer.tape.label_volume(volume)
+        except BaseException:
+            self._recorder.volume_unmade(volume)
+            raise
+        self._recorder.note(f"the tape was blank; it is volume {volume} now")
+        return volume
+
+    def _is_failed(self, copy_id: str) -> bool:
+        """Whether the catalog knows that this copy came to nothing."""
+        try:
+            return self._catalog.copy(copy_id).state is CopyState.FAILED
+        except CatalogError:
+            return False
 
     def _know_volume(self, end: TapeEnd) -> None:
+        """Note where the volume is; JobError when it holds fewer files than the catalog knows: it is an older tape."""
         url = str(self._request.target.url)
-        with suppress(CatalogError):  # it is there already
+        known = self._catalog.volume(self.volume)
+        if known is None:
             self._catalog.add_volume(self.volume, tape_url=url)
+        elif end.files < known.files:
+            reason = (
+                f"volume {self.volume} has {end.files} files, and the catalog knows {known.files}; nothing was written"
+            )
+            raise JobError(Status.MEDIA_POSITION_ERROR, step=Step.WRITE_POSITION.value, reason=reason)
         self._catalog.update_volume(self.volume, tape_url=url, files=end.files)
 
     async def _write_fragments(
@@ -274,15 +308,20 @@ class _Duplication:
 
     def _keep(self, fragments: list[Fragment]) -> None:
         assert self.copy_id is not None
-        for fragment in fragments:
-            self._catalog.add_fragment(self.copy_id, fragment)
-        self._catalog.set_copy_state(self.copy_id, CopyState.WRITTEN)
+        with failing_as(Step.CLOSE, "the catalog"):
+            self._catalog.add_fragments(self.copy_id, fragments)
+            self._catalog.set_copy_state(self.copy_id, CopyState.WRITTEN)
+        self._is_kept = True
 
     async def _validate(self, fragments: list[Fragment]) -> None:
         assert self.copy_id is not None
         self._recorder.step(Step.VALIDATE, f"read {len(fragments)} fragments back from volume {self.volume}")
         copy = self._catalog.copy(self.copy_id)
-        await check_copy(copy, self._request.target, self._request.deadlines, self._recorder)
+        try:
+            await check_copy(copy, self._request.target, self._request.deadlines, self._recorder)
+        except CopyBroken:
+            self._recorder.copy_failed(self.copy_id)
+            raise
         self._catalog.set_copy_state(self.copy_id, CopyState.VALID)
 
 

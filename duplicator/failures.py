@@ -13,7 +13,14 @@ from duplicator.status import JobError, Status
 from ndmp.enums import Error
 from ndmp.errors import ConnectionLost, NdmpError, ReplyError
 
-__all__ = ["TapePositionError", "failing_as"]
+__all__ = ["CopyBroken", "TapePositionError", "failing_as"]
+
+
+class CopyBroken(JobError):  # noqa: N818  (what is found)
+    """The tape does not give back what was sent to it: the copy is not valid, whatever was thought of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Status.MEDIA_READ_ERROR, step=Step.VALIDATE.value, reason=reason)
 
 
 class TapePositionError(Exception):
@@ -24,10 +31,16 @@ _BY_ERROR: Final[Mapping[Error, Status]] = {
     Error.NOT_AUTHORIZED: Status.NDMP_FAILURE,
     Error.CONNECT: Status.CONNECTION_BROKEN,
     Error.FILE_NOT_FOUND: Status.NOTHING_MATCHES,
-    Error.BAD_FILE: Status.NOTHING_MATCHES,
+    Error.BAD_FILE: Status.FILE_READ_FAILED,
     Error.FSE_NO_SPACE: Status.DISK_FULL,
     Error.FSE_IMAGE_EXISTS: Status.FILE_WRITE_FAILED,
     Error.WRITE_PROTECT: Status.MEDIA_PROTECTED,
+    Error.NO_DEVICE: Status.MEDIA_OPEN_ERROR,
+    Error.DEVICE_BUSY: Status.MEDIA_OPEN_ERROR,
+    Error.NO_TAPE_LOADED: Status.MEDIA_OPEN_ERROR,
+    Error.NOT_SUPPORTED: Status.NDMP_FAILURE,
+    Error.ILLEGAL_STATE: Status.NDMP_FAILURE,
+    Error.PRECONDITION: Status.NDMP_FAILURE,
 }
 """Refusals that mean the same in every step."""
 _BY_STEP: Final[Mapping[Step, Status]] = {
@@ -64,4 +77,4 @@ def failing_as(step: Step, who: str) -> Iterator[None]:
     except TapePositionError as error:
         raise JobError(Status.MEDIA_POSITION_ERROR, step=step.value, reason=f"{who}: {error}") from error
     except CatalogError as error:
-        raise JobError(Status.COPY_NOT_FOUND, step=step.value, reason=str(error)) from error
+        raise JobError(Status.CATALOG_FAILED, step=step.value, reason=str(error)) from error

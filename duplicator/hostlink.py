@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeVar
@@ -11,7 +12,7 @@ from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.urls import NdmpUrl
 from ndmp.aio.client import Client, connect
-from ndmp.enums import Error
+from ndmp.enums import AuthType, Error
 from ndmp.errors import ConnectionLost, ReplyError
 from ndmp.messages.config import ConfigGetServerInfo, ConfigGetServerInfoReply
 from ndmp.messages.extensions.fse import FSE_CLASS, FseGetInfo, FseGetInfoReply
@@ -20,6 +21,7 @@ from ndmp.wire import Reply, Request
 
 __all__ = ["HostSession", "open_session"]
 
+_log: Final = logging.getLogger(__name__)
 _EXTENSION_DEADLINE: Final = 3.0
 """Seconds for a host that swallows the question for extensions, as ndmjob does."""
 
@@ -35,6 +37,8 @@ class HostSession:
         self.deadlines = deadlines
         self.name = f"host {url.host} port {url.port}"
         self.version = 0
+        self.auth = AuthType.NONE
+        """How the login went; by TEXT the password crossed the network as it is."""
         self.extensions: dict[int, int] = {}
         self.server = ConfigGetServerInfoReply(Error.NO_ERR, "", "", "", ())
 
@@ -70,9 +74,11 @@ async def _settle(session: HostSession, place: Place, step: Step) -> None:
     # Nothing below version 4 will do: older movers count and connect in other ways.
     await session.client.agree_on_version([PROTOCOL_VERSION])
     try:
-        await session.client.login(place.url.user, place.secret.reveal())
+        session.auth = await session.client.login(place.url.user, place.secret.reveal())
     except ReplyError as error:
         reason = f"{session.name} refuses user {place.url.user!r} or the password ({error.error.name})"
         raise JobError(Status.NDMP_FAILURE, step=step.value, reason=reason) from error
+    if session.auth == AuthType.TEXT:
+        _log.warning("%s takes the password as plain text", session.name)
     session.server = await session.call(ConfigGetServerInfo())
     session.extensions = await session.client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)

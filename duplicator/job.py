@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from duplicator.catalog import JobState
+from duplicator.catalog import CatalogError, JobState
 from duplicator.dataconn import Stopped
 from duplicator.plan import JobResult
 from duplicator.recorder import Recorder
@@ -27,13 +27,18 @@ class Outcome:
 
 @asynccontextmanager
 async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
-    """Run the block as a job: JobError becomes its outcome; cancellation and bugs are recorded and go on."""
+    """Run the block as a job: JobError and CatalogError become its outcome; cancellation and bugs go on.
+
+    All are recorded. A job that cannot be recorded has failed, as the record is part of it.
+    """
     outcome = Outcome()
     try:
         yield outcome
+        recorder.check()
     except JobError as error:
-        outcome.status, outcome.reason = error.status, error.reason
-        recorder.finish(JobState.FAILED, error.status, error.reason)
+        _fail(recorder, outcome, status=error.status, reason=error.reason)
+    except CatalogError as error:
+        _fail(recorder, outcome, status=Status.CATALOG_FAILED, reason=str(error))
     except asyncio.CancelledError:
         recorder.finish(JobState.CANCELLED, Status.CANCELLED, f"cancelled at step {recorder.current.value!r}")
         raise
@@ -42,6 +47,15 @@ async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
         raise
     else:
         recorder.finish(JobState.DONE, Status.SUCCESS, "")
+        try:
+            recorder.check()
+        except JobError as error:
+            outcome.status, outcome.reason = error.status, error.reason
+
+
+def _fail(recorder: Recorder, outcome: Outcome, *, status: Status, reason: str) -> None:
+    outcome.status, outcome.reason = status, reason
+    recorder.finish(JobState.FAILED, status, reason)
 
 
 def result(

@@ -50,6 +50,7 @@ class MoverSide:
         self._mover = MoverMethods(session)
         self.trouble = trouble
         self.role = role
+        self.last_trouble = ""
         self.name = f"{role} ({session.name})"
         self._notices = notices
         self._log = log
@@ -66,6 +67,8 @@ class MoverSide:
 
     def _pass_on(self, post: Post) -> None:
         self._log(f"{self.role} tells: {tell(post)}")
+        if isinstance(post, LogMessage) and post.log_type == LogType.ERROR:
+            self.last_trouble = _printable(post.entry)
         if not isinstance(post, LogMessage | NotifyConnectionStatus):
             self._notices.put_nowait(Notice(self, post))
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from duplicator.catalog import Copy, Fragment
 from duplicator.digests import new_digest
-from duplicator.failures import failing_as
+from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import HostSession, open_session
 from duplicator.labels import FileHeader, FileTrailer
 from duplicator.plan import Deadlines, Place, Step
@@ -49,7 +49,10 @@ async def _check_fragments(copy: Copy, reader: TapeReader, read: _Read, recorder
     for fragment in copy.fragments:
         header = await reader.tape.find_file(fragment.file_sequence, fragment.volume)
         require_header(header, copy, fragment)
-        found = await read(copy, fragment, reader, _after(recorder, done))
+        try:
+            found = await read(copy, fragment, reader, _after(recorder, done))
+        except JobError as error:
+            raise CopyBroken(error.reason) if error.status == Status.MEDIA_READ_ERROR else error from None
         _compare(found, fragment)
         require_trailer(await reader.tape.read_trailer(), fragment)
         done += fragment.size
@@ -87,15 +90,13 @@ def _compare(found: ReadBack, fragment: Fragment) -> None:
         *([f"digest {found.digest.hex()}, not {fragment.digest.hex()}"] if found.digest != fragment.digest else []),
     ]
     if differs:
-        reason = f"fragment {fragment.index + 1} on volume {fragment.volume}: {'; '.join(differs)}"
-        raise JobError(Status.MEDIA_READ_ERROR, step=Step.VALIDATE.value, reason=reason)
+        raise CopyBroken(f"fragment {fragment.index + 1} on volume {fragment.volume}: {'; '.join(differs)}")
 
 
 def require_trailer(trailer: FileTrailer, fragment: Fragment) -> None:
-    """JobError unless the labels after the data tell what the catalog does."""
+    """CopyBroken unless the labels after the data tell what the catalog does."""
     if (trailer.size, trailer.blocks, trailer.digest) != (fragment.size, fragment.blocks, fragment.digest):
-        reason = f"the trailer labels of file {fragment.file_sequence} on volume {fragment.volume} disagree"
-        raise JobError(Status.HEADER_UNREADABLE, step=Step.VALIDATE.value, reason=reason)
+        raise CopyBroken(f"the trailer labels of file {fragment.file_sequence} on volume {fragment.volume} disagree")
 
 
 async def _by_host(copy: Copy, fragment: Fragment, reader: TapeReader, progress: Callable[[int], None]) -> ReadBack:
@@ -106,11 +107,16 @@ async def _by_host(copy: Copy, fragment: Fragment, reader: TapeReader, progress:
         return (await session.call(FseTapeDigestGetState())).bytes_done
 
     await session.call(FseTapeDigestStart(copy.algorithm, fragment.size, copy.record_bytes))
+    reader.is_digesting = True
     stream = Stream(reader.notices, bytes_done, progress, step=Step.VALIDATE, deadlines=session.deadlines)
     outcome = await stream.digest(reader.mover)
+    reader.is_digesting = False
     if outcome.error:
-        reason = f"{session.name} could not read fragment {fragment.index + 1} back: {outcome.error.name}"
-        raise JobError(Status.MEDIA_READ_ERROR, step=Step.VALIDATE.value, reason=reason)
+        name = outcome.error.name
+        raise CopyBroken(f"{session.name} could not read fragment {fragment.index + 1} back: {name}")
+    if (outcome.algorithm, outcome.records) != (copy.algorithm, fragment.blocks):
+        found = f"{outcome.records} records, digest by {outcome.algorithm.name}"
+        raise CopyBroken(f"{session.name} read {found}, not {fragment.blocks} by {copy.algorithm.name}")
     return ReadBack(outcome.size, outcome.digest, outcome.padding_clean)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from duplicator.catalog import Catalog, JobState
+from duplicator.catalog import Catalog, CatalogError, CopyState, JobState
 from duplicator.plan import Step
-from duplicator.status import Status
+from duplicator.status import JobError, Status
 
 __all__ = ["Recorder", "Watcher"]
 
@@ -30,41 +31,65 @@ class Watcher(Protocol):
 
 
 class Recorder:
-    """Writes the record of one job."""
+    """Writes the record of one job.
+
+    A catalog that fails must not break a running transfer or a clean-up: the failure is kept, and :meth:`check` raises
+    it where the job can end in order. From then on the catalog is left alone until the job's end.
+    """
 
     def __init__(self, catalog: Catalog, job_id: int, watcher: Watcher) -> None:
         self._catalog = catalog
         self._watcher = watcher
         self._last_progress = 0.0
         self._total = 0
+        self._failure: CatalogError | None = None
         self.job_id = job_id
         self.current = Step.PREPARE
 
     def step(self, step: Step, text: str) -> None:
-        """The job enters a step."""
+        """The job enters a step; JobError when the catalog could not be written, now or before."""
+        self.check()
         self.current = step
         self.note(text)
+        self.check()
+
+    def check(self) -> None:
+        """JobError when the catalog could not be written."""
+        if self._failure is not None:
+            reason = str(self._failure)
+            raise JobError(Status.CATALOG_FAILED, step=self.current.value, reason=reason) from self._failure
 
     def note(self, text: str) -> None:
         """Something to tell within the step."""
         _log.info("job %d: %s: %s", self.job_id, self.current.value, text)
-        self._catalog.event(self.job_id, self.current.value, text)
+        self._write(lambda: self._catalog.event(self.job_id, self.current.value, text))
         self._watcher.step(self.job_id, self.current.value, text)
 
     def expect(self, total: int) -> None:
         """The image has ``total`` bytes."""
         self._total = total
-        self._catalog.progress(self.job_id, 0, bytes_total=total)
+        self._write(lambda: self._catalog.progress(self.job_id, 0, bytes_total=total))
 
     def progress(self, moved: int) -> None:
         """``moved`` bytes of the image are through; the catalog hears of it once in a while."""
         self._watcher.progress(self.job_id, moved, self._total)
         if moved >= self._total or time.monotonic() - self._last_progress >= _PROGRESS_INTERVAL:
             self._last_progress = time.monotonic()
-            self._catalog.progress(self.job_id, moved)
+            self._write(lambda: self._catalog.progress(self.job_id, moved))
+
+    def copy_failed(self, copy_id: str) -> None:
+        """The copy came to nothing; told while another failure is on its way, so it raises none."""
+        self._try(lambda: self._catalog.set_copy_state(copy_id, CopyState.FAILED))
+
+    def volume_unmade(self, label: str) -> None:
+        """A tape could not be labelled: its name is free again. Raises nothing, as above."""
+        self._try(lambda: self._catalog.drop_volume(label))
 
     def finish(self, state: JobState, status: Status, reason: str) -> None:
-        """The job ends."""
+        """The job ends; tried even where the catalog failed before, as it may be back."""
+        self._try(lambda: self._catalog.finish_job(self.job_id, state, status=status, reason=reason))
+        if status == Status.SUCCESS and self._failure is not None:
+            status, reason = Status.CATALOG_FAILED, str(self._failure)
         _log.log(
             logging.INFO if status == Status.SUCCESS else logging.ERROR,
             "job %d: ends with status %d (%s) %s",
@@ -73,5 +98,18 @@ class Recorder:
             status.text,
             reason,
         )
-        self._catalog.finish_job(self.job_id, state, status=status, reason=reason)
         self._watcher.step(self.job_id, self.current.value, f"status {status.value}: {reason or status.text}")
+
+    def _write(self, write: Callable[[], None]) -> None:
+        # A locked database makes each attempt wait, and the event loop with it.
+        if self._failure is None:
+            self._try(write)
+
+    def _try(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except CatalogError as error:
+            self._failure = self._failure or error
+            text = f"the catalog cannot be written: {error}"
+            _log.error("job %d: %s: %s", self.job_id, self.current.value, text)
+            self._watcher.step(self.job_id, self.current.value, text)

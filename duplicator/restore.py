@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from duplicator.catalog import Catalog, Copy, Fragment, JobKind
@@ -20,7 +21,8 @@ from duplicator.sides import TapeReader
 from duplicator.status import JobError, Status
 from duplicator.transfer import Stream, receive_all, watching
 from duplicator.validate import require_complete
-from ndmp.enums import FileDisposition, FseFeature, MoverMode
+from ndmp.enums import Error, FileDisposition, FseFeature, MoverMode
+from ndmp.errors import ReplyError
 
 __all__ = ["restore"]
 
@@ -34,9 +36,9 @@ async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -
     target = str(request.target.url) if isinstance(request.target, Place) else str(request.target)
     job_id = catalog.start_job(JobKind.RESTORE, image=copy.image.name, source=str(request.tape.url), target=target)
     recorder = Recorder(catalog, job_id, watcher)
-    catalog.use_copy(job_id, copy.id)
     work = _Restore(request, copy, recorder)
     async with recorded(recorder) as outcome:
+        catalog.use_copy(job_id, copy.id)
         await work.run()
     return result(
         recorder,
@@ -60,24 +62,28 @@ class _Restore:
 
     async def run(self) -> None:
         """All steps; JobError at the first that fails."""
-        copy, recorder, place = self._copy, self._recorder, self._request.tape
+        copy, recorder = self._copy, self._recorder
         require_complete(copy)
         recorder.expect(copy.image.size)
-        recorder.step(Step.READ_SESSION, f"tape server {place.url.host} port {place.url.port}")
-        who = f"tape server {place.url.host} port {place.url.port}"
-        async with open_session(place, self._request.deadlines, step=Step.READ_SESSION) as session:
-            reader = TapeReader(session, recorder)
-            with failing_as(Step.READ_OPEN, who):
-                async with reader.mounted():
-                    await self._restore(reader)
-        recorder.step(Step.DONE, f"image {copy.image.name!r} is back, {copy.image.size} bytes")
-
-    async def _restore(self, reader: TapeReader) -> None:
         target = self._request.target
         if isinstance(target, Path):
-            await self._to_directory(reader, target)
+            recorder.step(Step.PREPARE, f"directory {target}")
+            # Before anybody waits for a tape that there is no room for.
+            with RestoredImage(target, copy) as image:
+                await self._from_tape(lambda reader: self._to_directory(reader, image))
         else:
-            await self._to_unit(reader, target)
+            await self._from_tape(lambda reader: self._to_unit(reader, target))
+        recorder.step(Step.DONE, f"image {copy.image.name!r} is back, {copy.image.size} bytes")
+
+    async def _from_tape(self, restore_by: Callable[[TapeReader], Awaitable[None]]) -> None:
+        place = self._request.tape
+        who = f"tape server {place.url.host} port {place.url.port}"
+        self._recorder.step(Step.READ_SESSION, who)
+        async with open_session(place, self._request.deadlines, step=Step.READ_SESSION) as session:
+            reader = TapeReader(session, self._recorder)
+            with failing_as(Step.READ_OPEN, who):
+                async with reader.mounted():
+                    await restore_by(reader)
 
     async def _find(self, reader: TapeReader, fragment: Fragment) -> None:
         where = f"file {fragment.file_sequence} of volume {fragment.volume}"
@@ -97,14 +103,13 @@ class _Restore:
 
     # -- into a directory ----------------------------------------------------------------------------------------
 
-    async def _to_directory(self, reader: TapeReader, directory: Path) -> None:
-        with RestoredImage(directory, self._copy) as image:
-            for fragment in self._copy.fragments:
-                await self._find(reader, fragment)
-                await self._receive(reader, fragment, image)
-                require_trailer(await reader.tape.read_trailer(), fragment)
-            self._recorder.step(Step.COMMIT, f"show it as {image.path}")
-            image.commit()
+    async def _to_directory(self, reader: TapeReader, image: RestoredImage) -> None:
+        for fragment in self._copy.fragments:
+            await self._find(reader, fragment)
+            await self._receive(reader, fragment, image)
+            require_trailer(await reader.tape.read_trailer(), fragment)
+        self._recorder.step(Step.COMMIT, f"show it as {image.path}")
+        image.commit()
 
     async def _receive(self, reader: TapeReader, fragment: Fragment, image: RestoredImage) -> None:
         before = self._done_before(fragment)
@@ -140,7 +145,7 @@ class _Restore:
                 for fragment in copy.fragments:
                     await self._send(reader, fragment, files, sink)
                 recorder.step(Step.COMMIT, f"show image {copy.image.name!r} in unit {files.unit}")
-                with failing_as(Step.COMMIT, session.name):
+                with failing_as(Step.COMMIT, session.name), self._taken(files, Step.COMMIT):
                     await files.commit(copy.image.name, len(copy.fragments))
             except BaseException:
                 await tidy(recorder, "ending the transfer on the appliance", sink.abandon())
@@ -150,7 +155,7 @@ class _Restore:
         copy = self._copy
         await self._find(reader, fragment)
         self._recorder.step(Step.WRITE_OPEN, f"open fragment {fragment.index + 1} in unit {files.unit}")
-        with failing_as(Step.WRITE_OPEN, sink.name):
+        with failing_as(Step.WRITE_OPEN, sink.name), self._taken(files, Step.WRITE_OPEN):
             await files.open_write(
                 copy.image.name, fragment.index, name=fragment.name, size=fragment.size, algorithm=copy.algorithm
             )
@@ -166,6 +171,17 @@ class _Restore:
             _require(state.digest == fragment.digest, fragment, f"digest {state.digest.hex()} arrived")
             await files.close(FileDisposition.KEEP)
         require_trailer(await reader.tape.read_trailer(), fragment)
+
+    @contextmanager
+    def _taken(self, files: FileSide, step: Step) -> Iterator[None]:
+        try:
+            yield
+        except ReplyError as error:
+            if error.error != Error.FSE_IMAGE_EXISTS:
+                raise
+            what = f"unit {files.unit} has an image {self._copy.image.name!r} already"
+            reason = f"{files.session.name}: {what}, and it is not overwritten; choose another unit"
+            raise JobError(Status.FILE_WRITE_FAILED, step=step.value, reason=reason) from error
 
     async def _flow(self, reader: TapeReader, fragment: Fragment, sink: MoverSide) -> None:
         before = self._done_before(fragment)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +23,8 @@ from ndmp.services.files import audit_name
 __all__ = ["FragmentSink", "RestoredImage"]
 
 
-def _fail(reason: str, status: Status = Status.FILE_WRITE_FAILED) -> JobError:
-    return JobError(status, step=Step.COMMIT.value, reason=reason)
+def _fail(reason: str, status: Status = Status.FILE_WRITE_FAILED, *, step: Step = Step.COMMIT) -> JobError:
+    return JobError(status, step=step.value, reason=reason)
 
 
 class RestoredImage:
@@ -39,29 +40,37 @@ class RestoredImage:
     def __enter__(self) -> Self:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._refuse_existing()
+            self._refuse_existing(Step.PREPARE)
             self._staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self._directory))
         except OSError as error:
-            raise _fail(f"{self._directory} cannot take the image: {error.strerror}") from error
+            reason = f"the directory {self._directory} cannot take the image: {error.strerror}; choose another"
+            raise _fail(reason, step=Step.PREPARE) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         shutil.rmtree(self._staging, ignore_errors=True)
 
-    def _refuse_existing(self) -> None:
+    def _refuse_existing(self, step: Step) -> None:
         if os.path.lexists(self.path):
-            raise _fail(f"{self.path} is there already; it is not overwritten")
+            raise self._taken(step)
+
+    def _taken(self, step: Step) -> JobError:
+        return _fail(f"{self.path} is there already, and is not overwritten; choose another directory", step=step)
 
     @contextmanager
     def fragment(self, fragment: Fragment) -> Iterator[FragmentSink]:
         """A place for the bytes of one fragment."""
         target = self._staging / (fragment.name or self._copy.image.name)
         try:
-            with target.open("xb", buffering=0) as file:
-                yield FragmentSink(file.fileno(), fragment, self._copy.algorithm)
-                os.fsync(file.fileno())
+            file = target.open("xb", buffering=0)
         except OSError as error:
-            raise _fail(f"{target.name} cannot be written: {error.strerror}") from error
+            raise _cannot_write(target, error) from error
+        with file:
+            yield FragmentSink(file, fragment, self._copy.algorithm)
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise _cannot_write(target, error) from error
 
     def commit(self) -> None:
         """Show the image; never replaces anything."""
@@ -70,12 +79,12 @@ class RestoredImage:
             if single:
                 os.link(self._staging / self._copy.image.name, self.path)
             else:
-                self._refuse_existing()
+                self._refuse_existing(Step.COMMIT)
                 self._staging.chmod(0o755)
                 self._staging.rename(self.path)
             _sync_directory(self._directory)
         except FileExistsError:
-            raise _fail(f"{self.path} is there already; it is not overwritten") from None
+            raise self._taken(Step.COMMIT) from None
         except OSError as error:
             raise _fail(f"{self.path} cannot be made: {error.strerror}") from error
 
@@ -83,8 +92,9 @@ class RestoredImage:
 class FragmentSink:
     """Writes a stream to a file, without the padding of its last record, and digests it."""
 
-    def __init__(self, descriptor: int, fragment: Fragment, algorithm: DigestAlgorithm) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: FileIO, fragment: Fragment, algorithm: DigestAlgorithm) -> None:
+        # Not its descriptor: a thread that is left behind must not write to whoever gets that number next.
+        self._file = file
         self._fragment = fragment
         self._digest = new_digest(algorithm)
         self._left = fragment.size
@@ -96,8 +106,11 @@ class FragmentSink:
         self._left -= len(used)
         self._clean = self._clean and not any(chunk[len(used) :])
         self._digest.update(used)
-        while used:
-            used = used[os.write(self._descriptor, used) :]
+        try:
+            while used:
+                used = used[self._file.write(used) :]
+        except OSError as error:
+            raise _cannot_write(Path(str(self._file.name)), error) from error
 
     def check(self) -> None:
         """JobError unless exactly what was sent to tape came back."""
@@ -115,7 +128,11 @@ def _check_name(name: str) -> None:
     try:
         audit_name(name)
     except ReplyError as error:
-        raise _fail(f"the image has a name that is not restored: {error.text}") from error
+        raise _fail(f"the image has a name that is not restored: {error.text}", step=Step.PREPARE) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> JobError:
+    return _fail(f"{path.name} cannot be written: {error.strerror}", step=Step.MOVE)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from duplicator.digests import digest_bytes
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.file_side import FileSide
 from duplicator.hostlink import HostSession
 from duplicator.job import tidy
-from duplicator.labels import FileHeader, FileTrailer, VolumeLabel, header_labels, trailer_labels
+from duplicator.labels import FileHeader, FileTrailer, LabelError, VolumeLabel, header_labels, trailer_labels
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.plan import CopyRequest, Step
 from duplicator.recorder import Recorder
@@ -19,6 +20,7 @@ from duplicator.tape_side import TapeEnd, TapeSide
 from duplicator.transfer import watching
 from ndmp.enums import DigestAlgorithm, Error, FileDisposition, MoverMode, TapeOpenMode
 from ndmp.errors import ReplyError
+from ndmp.messages.extensions.fse import FseTapeDigestAbort
 from ndmp.messages.mover import TcpAddresses
 
 __all__ = ["ReadSide", "TapeReader", "WriteSide"]
@@ -44,6 +46,7 @@ class TapeReader:
         self.tape = TapeSide(session)
         self.mover = MoverSide(session, "tape server", self.notices, trouble=Status.MEDIA_READ_ERROR, log=recorder.note)
         self._recorder = recorder
+        self.is_digesting = False
 
     @asynccontextmanager
     async def mounted(self) -> AsyncIterator[None]:
@@ -54,8 +57,13 @@ class TapeReader:
             await self.tape.close()
 
     async def _abandon(self) -> None:
-        if await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
+        if await tidy(self._recorder, "ending the transfer on the tape server", self._end_reading()):
             await tidy(self._recorder, "closing the tape", self.tape.close())
+
+    async def _end_reading(self) -> None:
+        if self.is_digesting:
+            await self.session.call(FseTapeDigestAbort())
+        await self.mover.abandon()
 
 
 class WriteSide:
@@ -66,7 +74,8 @@ class WriteSide:
         self.mover = MoverSide(session, "tape server", notices, trouble=Status.MEDIA_WRITE_ERROR, log=recorder.note)
         self.end = TapeEnd(0, None)
         self._recorder = recorder
-        self._began = False
+        self.is_unfinished = False
+        """Labels or data were written that the volume is to lose if the job fails."""
 
     def tidied(self) -> AbstractAsyncContextManager[None]:
         """Watch this side; if the block fails, leave mover idle and volume as it was."""
@@ -75,7 +84,7 @@ class WriteSide:
     async def _abandon(self) -> None:
         if not await tidy(self._recorder, "ending the transfer on the tape server", self.mover.abandon()):
             return
-        if self._began:
+        if self.is_unfinished:
             what = f"cutting the volume back to {self.end.files} files"
             if not await tidy(self._recorder, what, self.tape.truncate(self.end)):
                 return
@@ -102,12 +111,29 @@ class WriteSide:
         await self.tape.open(TapeOpenMode.RDWR)
         return await self.tape.identify()
 
-    async def position(self, volume: str) -> TapeEnd:
-        """Find the end of ``volume`` and stand there."""
-        label = await self.tape.identify()
-        if label is None or label.volume != volume:
-            raise TapePositionError(f"volume {volume} was in the drive a moment ago")
-        self.end = await self.tape.find_end()
+    async def reopen(self, label: VolumeLabel | None) -> None:
+        """Open for writing the tape that bore ``label`` when it was mounted; TapePositionError if it is another now."""
+        await self.tape.mount(TapeOpenMode.RDWR)
+        if await self.tape.identify() != label:
+            raise TapePositionError("the tape is not the one that was mounted a moment ago; nothing was written")
+
+    async def position(self, volume: str, is_failed: Callable[[str], bool]) -> TapeEnd:
+        """Find the end of ``volume`` and stand there.
+
+        What lies behind the last complete file is overwritten only if it is a file of ours whose copy ``is_failed``.
+        """
+        self.end = await self.tape.find_end(volume)
+        try:
+            remains = await self.tape.remains(self.end)
+        except LabelError as error:
+            raise _protected(
+                f"after file {self.end.files} of volume {volume} lies what is not ours: {error}"
+            ) from error
+        if remains is not None and not is_failed(remains.copy_id):
+            raise _protected(
+                f"after file {self.end.files} of volume {volume} lies a file without its end, of copy "
+                f"{remains.copy_id}, which the catalog does not know as failed"
+            )
         await self.tape.go_to_end(self.end)
         return self.end
 
@@ -116,7 +142,7 @@ class WriteSide:
         self._recorder.step(Step.WRITE_HEADER, f"labels of file {header.sequence} on volume {header.file_set}")
         with failing_as(Step.WRITE_HEADER, self.mover.name):
             labels = header_labels(header)
-            self._began = True
+            self.is_unfinished = True
             await self.tape.write_header(labels)
         self._recorder.step(Step.WRITE_MOVER, f"records of {header.record_bytes} bytes; the mover listens")
         with failing_as(Step.WRITE_MOVER, self.mover.name):
@@ -183,6 +209,9 @@ class ReadSide:
     async def sent(self) -> tuple[int, bytes]:
         """Bytes sent and their digest; JobError when that was not the whole fragment, unchanged."""
         state = await self.files.state()
+        if state.algorithm != self.algorithm or len(state.digest) != digest_bytes(self.algorithm):
+            reason = f"{self.mover.name} gives no {self.algorithm.name} digest of what it sent"
+            raise JobError(Status.NDMP_FAILURE, step=Step.MOVE.value, reason=reason)
         if state.changed:
             raise _changed(self.mover.name, "the image was changed while it was copied")
         if state.bytes_moved != state.size:
@@ -194,6 +223,10 @@ class ReadSide:
         await self.mover.stop()
         await self.files.close()
         self._open = False
+
+
+def _protected(reason: str) -> JobError:
+    return JobError(Status.MEDIA_PROTECTED, step=Step.WRITE_POSITION.value, reason=reason)
 
 
 def _changed(who: str, text: str) -> JobError:

@@ -39,6 +39,7 @@ class Status(OpenEnum):
     NOTHING_MATCHES = 190
     NOTHING_PROCESSED = 191
     NO_STORAGE_UNIT = 213
+    CATALOG_FAILED = 220
     NO_DRIVES = 2001
     NO_CREDENTIALS = 2006
     DRIVES_DOWN = 2009
@@ -63,7 +64,7 @@ _TEXTS: Final[dict[Status, tuple[str, str]]] = {
     ),
     Status.FILE_WRITE_FAILED: (
         "the image could not be written",
-        "Check the disk and the permissions of the storage unit.",
+        "Check the disk and the permissions of the storage unit or directory, and that no such image is there.",
     ),
     Status.CONNECTION_BROKEN: (
         "a host or the network ended the connection",
@@ -137,6 +138,10 @@ _TEXTS: Final[dict[Status, tuple[str, str]]] = {
     Status.NO_STORAGE_UNIT: (
         "there is no such storage unit",
         "List the host's storage units; check that it offers the file service extension.",
+    ),
+    Status.CATALOG_FAILED: (
+        "the catalog could not be read or written",
+        "Check the catalog's disk and permissions, and that no other program locks it; then run the job again.",
     ),
     Status.NO_DRIVES: ("no drive is free for this job", "Wait for another job to end, or add a drive."),
     Status.NO_CREDENTIALS: (

@@ -59,12 +59,12 @@ class TapeSide:
         await self._tape.open(self.device, mode)
         self._open = True
 
-    async def mount(self) -> None:
-        """Take the drive for reading once a tape is in it and nobody else has it, within the mount deadline."""
+    async def mount(self, mode: TapeOpenMode = TapeOpenMode.READ) -> None:
+        """Take the drive once a tape is in it and nobody else has it, within the mount deadline."""
         end = time.monotonic() + self.session.deadlines.mount
         while True:
             try:
-                return await self.open(TapeOpenMode.READ)
+                return await self.open(mode)
             except ReplyError as error:
                 waiting = error.error in (Error.NO_TAPE_LOADED, Error.DEVICE_BUSY)
                 if not waiting or time.monotonic() + _MOUNT_RETRY > end:
@@ -137,14 +137,29 @@ class TapeSide:
         await self._write_block(volume_label(label))
         await self.write_marks(2)
 
-    async def find_end(self) -> TapeEnd:
-        """Count the complete tape files from the beginning; a file without its trailer is not one."""
+    async def find_end(self, volume: str) -> TapeEnd:
+        """Count the complete tape files from the beginning; a file without its trailer is not one.
+
+        LabelError for a trailer that belongs to another place or volume.
+        """
         await self.rewind()
         await self.read_block()
         files, last = 0, None
         while (found := await self._skip_file()) is not None:
             files, last = files + 1, found
+            if (found.header.sequence, found.header.file_set) != (files, volume):
+                place = f"file {found.header.sequence} of {found.header.file_set}"
+                raise LabelError(f"file {files} of volume {volume} says that it is {place}")
         return TapeEnd(files, last)
+
+    async def remains(self, end: TapeEnd) -> FileHeader | None:
+        """What lies at the end of the volume: nothing, or the header of a file that was not finished.
+
+        LabelError for anything else: it is not ours to overwrite.
+        """
+        await self.go_to_end(end)
+        labels = await self.read_labels()
+        return parse_header(labels) if labels else None
 
     async def _skip_file(self) -> FileTrailer | None:
         """From a header group to the next one; None where there is no complete file."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from duplicator.dataconn import DataConnection, NetworkSettings, Stopped
@@ -25,6 +26,8 @@ _POLL: Final = 1.0
 """Seconds between looks at a mover that moves."""
 _ROOT_CAUSE: Final = 1.0
 """Seconds in which a better explanation for a closed data connection may come."""
+_LET_GO: Final = 5.0
+"""Seconds for the receiving thread to end once it was told to."""
 _BUFFER: Final = 1024 * 1024
 
 
@@ -145,7 +148,8 @@ def _meaning(notice: Notice) -> tuple[Status, str]:
         case NotifyMoverPaused():
             return Status.MEDIA_POSITION_ERROR, f"{tell(event)}, which was not expected"
         case NotifyMoverHalted(MoverHaltReason.MEDIA_ERROR):
-            return notice.side.trouble, "reading or writing failed on the device"
+            said = f": {notice.side.last_trouble}" if notice.side.last_trouble else ""
+            return notice.side.trouble, f"reading or writing failed on the device{said}"
         case NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED | MoverHaltReason.CONNECT_ERROR):
             return Status.CONNECTION_BROKEN, f"the data connection broke ({tell(event)})"
         case NdmpError():
@@ -165,13 +169,14 @@ async def receive_all(
 ) -> None:
     """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
-    ``consume`` runs in a thread of its own; what it raises ends the transfer.
+    ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
+    it may still be in ``consume`` then, and takes nothing more.
     """
     deadlines = source.session.deadlines
     await source.set_up(record_bytes)
     address = await source.listen(MoverMode.WRITE)
-    receiver = _Receiver(consume, deadlines)
-    receiving = asyncio.create_task(asyncio.to_thread(receiver.run, address))
+    receiver = _Receiver(consume, deadlines, step)
+    receiving = _in_own_thread(lambda: receiver.run(address))
     try:
 
         async def received() -> int:
@@ -185,23 +190,65 @@ async def receive_all(
         await stream.end_of_source(source)
         await source.end_stream()
         await stream.end_of_all(source)
-        await receiving
+        await receiver.end(receiving)
         progress(receiver.received)
         await source.stop()
     except JobError:
-        if receiving.done() and (cause := receiving.exception()):
-            raise cause from None  # the stream broke because this end gave up
-        raise
+        cause = receiving.exception() if receiving.done() else None
+        if cause is None or isinstance(cause, _StreamBrokenError):
+            raise
+        raise cause from None  # the stream broke because this end gave up
     finally:
         receiver.stop()
-        await asyncio.gather(receiving, return_exceptions=True)
+        await _let_go(receiving, min(deadlines.stall, _LET_GO))
+
+
+class _StreamBrokenError(JobError):
+    """The data connection broke; the other end may know why."""
+
+
+def _in_own_thread(work: Callable[[], None]) -> asyncio.Future[None]:
+    """Run ``work`` in a thread that keeps nobody waiting: neither the end of the loop nor that of the process."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if outcome.cancelled():
+            return
+        if error is None:
+            outcome.set_result(None)
+        else:
+            outcome.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as problem:  # noqa: BLE001  (it is raised where the outcome is awaited)
+            error = problem
+        with suppress(RuntimeError):  # the loop is gone, and so is whom to tell
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name="receiver", daemon=True).start()
+    return outcome
+
+
+async def _let_go(receiving: asyncio.Future[None], seconds: float) -> None:
+    """Wait for a thread that was told to end, and then no longer."""
+    try:
+        await asyncio.wait((receiving,), timeout=seconds)
+    finally:
+        if not receiving.cancel() and not receiving.cancelled():
+            receiving.exception()  # it is known, or does not matter any more
 
 
 class _Receiver:
     """The receiving end of a data connection, in a thread."""
 
-    def __init__(self, consume: Callable[[memoryview], None], deadlines: Deadlines) -> None:
+    def __init__(self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step) -> None:
         self._consume = consume
+        self._stall = deadlines.stall
+        self._step = step
         self._connection = DataConnection(NetworkSettings(connect_deadline=deadlines.connect))
         self.received = 0
 
@@ -217,9 +264,21 @@ class _Receiver:
         finally:
             self._connection.close()
 
+    async def end(self, receiving: asyncio.Future[None]) -> None:
+        """Wait until all that came is consumed; JobError after the stall deadline."""
+        await asyncio.wait((receiving,), timeout=self._stall)
+        if not receiving.done():
+            reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
+            raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
+        receiving.result()
+
     def _wait(self, buffer: memoryview) -> int:
-        while (count := self._connection.receive(buffer)) is None:
-            continue
+        try:
+            while (count := self._connection.receive(buffer)) is None:
+                continue
+        except OSError as error:
+            reason = f"the data connection to this machine broke: {error.strerror}"
+            raise _StreamBrokenError(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
         return count
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duplicator.catalog import Catalog, Copy, CopyState, JobKind
+from duplicator.failures import CopyBroken
 from duplicator.job import recorded, result
 from duplicator.plan import JobResult, Step, VerifyRequest
 from duplicator.readback import check_copy
@@ -18,8 +19,8 @@ async def verify(request: VerifyRequest, catalog: Catalog, watcher: Watcher) -> 
     place = request.tape.url
     job_id = catalog.start_job(JobKind.VERIFY, image=copy.image.name, source=str(place), target="")
     recorder = Recorder(catalog, job_id, watcher)
-    catalog.use_copy(job_id, copy.id)
     async with recorded(recorder) as outcome:
+        catalog.use_copy(job_id, copy.id)
         require_complete(copy)
         recorder.expect(copy.image.size)
         recorder.step(Step.VALIDATE, f"read {len(copy.fragments)} fragments of copy {copy.id} from {place}")
@@ -39,16 +40,15 @@ async def _check(copy: Copy, request: VerifyRequest, catalog: Catalog, recorder:
     """A difference on tape spoils the copy; a host that cannot be reached, or another tape, says nothing of it."""
     try:
         await check_copy(copy, request.tape, request.deadlines, recorder)
-    except JobError as error:
-        if error.status in (Status.MEDIA_READ_ERROR, Status.HEADER_UNREADABLE, Status.WRONG_IMAGE_POSITION):
-            catalog.set_copy_state(copy.id, CopyState.FAILED)
+    except CopyBroken:
+        recorder.copy_failed(copy.id)
         raise
     catalog.set_copy_state(copy.id, CopyState.VALID)
 
 
 def require_complete(copy: Copy) -> None:
     """JobError unless all of the copy is on tape."""
-    if copy.state in (CopyState.VALID, CopyState.WRITTEN) or len(copy.fragments) == copy.image.fragments:
+    if copy.fragments and len(copy.fragments) == copy.image.fragments:
         return
     reason = f"copy {copy.id} is {copy.state.value}: {len(copy.fragments)} of {copy.image.fragments} fragments"
     raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=reason)

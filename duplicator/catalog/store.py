@@ -6,8 +6,8 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -39,6 +39,7 @@ __all__ = ["Catalog"]
 
 _LABEL_PREFIX = "ND"
 _LAST_LABEL_NUMBER = 9999
+_LABEL_ATTEMPTS = 10
 
 
 def _now(time: datetime | None) -> datetime:
@@ -70,7 +71,8 @@ class Catalog:
         except IntegrityError as error:
             raise CatalogError(f"the catalog refuses this entry: {error.orig}") from error
         except (SQLAlchemyError, OverflowError) as error:
-            raise CatalogError(f"the catalog failed: {error}") from error
+            # Without the statement and its parameters, where there is a shorter text.
+            raise CatalogError(f"the catalog failed: {getattr(error, 'orig', None) or error}") from error
 
     # Jobs.
 
@@ -197,13 +199,19 @@ class Catalog:
             return row.id
 
     def add_fragment(self, copy_id: str, fragment: Fragment) -> None:
-        """Record a fragment whose tape file is complete, and count the file on its volume."""
+        """Record one fragment; see :meth:`add_fragments`."""
+        self.add_fragments(copy_id, [fragment])
+
+    def add_fragments(self, copy_id: str, fragments: Sequence[Fragment]) -> None:
+        """Record fragments whose tape files are complete, and count the files on their volumes: all, or none."""
         with self._transaction(writes=True) as session:
-            copy, volume = _copy(session, copy_id), _volume(session, fragment.volume)
-            values = {name: getattr(fragment, name) for name in Fragment.__slots__}
-            session.add(FragmentRow(copy_id=copy.id, **values))
-            volume.files = max(volume.files, fragment.file_sequence)
-            volume.size += fragment.blocks * copy.record_bytes
+            copy = _copy(session, copy_id)
+            for fragment in fragments:
+                volume = _volume(session, fragment.volume)
+                values = {name: getattr(fragment, name) for name in Fragment.__slots__}
+                session.add(FragmentRow(copy_id=copy.id, **values))
+                volume.files = max(volume.files, fragment.file_sequence)
+                volume.size += fragment.blocks * copy.record_bytes
 
     def set_copy_state(self, copy_id: str, state: CopyState, *, time: datetime | None = None) -> None:
         """Move a copy to another state; VALID takes the time of validation along, any other clears it."""
@@ -242,13 +250,32 @@ class Catalog:
         created: datetime | None = None,
     ) -> Volume:
         """Record a new volume; CatalogError when the label is taken."""
-        row = VolumeRow(
-            label=check_volume_id(label), state=state, tape_url=tape_url, files=0, size=0, created=_now(created)
-        )
+        row = _empty_volume(label, tape_url, state=state, created=created)
         with self._transaction(writes=True) as session:
             session.add(row)
             session.flush()
             return row.record()
+
+    def reserve_volume(self, tape_url: str, label: str | None = None) -> str:
+        """Record a new volume before its tape is labelled, so that no other job takes the label; gives the label.
+
+        Without ``label`` it is the next free one; CatalogError when the label is known, or none is free.
+        """
+        with self._transaction(writes=True) as session:
+            if label is None:
+                return _reserve_next(session, tape_url)
+            if session.get(VolumeRow, label) is not None:
+                raise CatalogError(f"the catalog knows volume {label} already")
+            session.add(_empty_volume(label, tape_url))
+            return label
+
+    def drop_volume(self, label: str) -> None:
+        """Forget a volume that was never written; CatalogError when it holds files."""
+        with self._transaction(writes=True) as session:
+            row = _volume(session, label)
+            if row.files or session.scalar(select(FragmentRow.index).filter_by(volume=label).limit(1)) is not None:
+                raise CatalogError(f"volume {label} holds files")
+            session.delete(row)
 
     def update_volume(
         self, label: str, *, state: VolumeState | None = None, tape_url: str | None = None, files: int | None = None
@@ -273,15 +300,33 @@ class Catalog:
         with self._transaction(writes=False) as session:
             return [row.record() for row in session.scalars(select(VolumeRow).order_by(VolumeRow.label))]
 
-    def next_volume_label(self) -> str:
-        """The first label after all of the form ND0001; it is taken only once ``add_volume`` succeeds."""
-        with self._transaction(writes=False) as session:
-            labels = session.scalars(select(VolumeRow.label).where(VolumeRow.label.startswith(_LABEL_PREFIX)))
-            numbers = [int(label[2:]) for label in labels if re.fullmatch(f"{_LABEL_PREFIX}[0-9]{{4}}", label)]
-        number = max(numbers, default=0) + 1
-        if number > _LAST_LABEL_NUMBER:
-            raise CatalogError(f"all labels up to {_LABEL_PREFIX}{_LAST_LABEL_NUMBER} are used: choose one by hand")
-        return f"{_LABEL_PREFIX}{number:04}"
+
+def _next_label(session: Session) -> str:
+    labels = session.scalars(select(VolumeRow.label).where(VolumeRow.label.startswith(_LABEL_PREFIX)))
+    numbers = [int(label[2:]) for label in labels if re.fullmatch(f"{_LABEL_PREFIX}[0-9]{{4}}", label)]
+    number = max(numbers, default=0) + 1
+    if number > _LAST_LABEL_NUMBER:
+        raise CatalogError(f"all labels up to {_LABEL_PREFIX}{_LAST_LABEL_NUMBER} are used: choose one by hand")
+    return f"{_LABEL_PREFIX}{number:04}"
+
+
+def _reserve_next(session: Session, tape_url: str) -> str:
+    """SQLite lets one writer in at a time; on other databases another one may take the label in between."""
+    for _ in range(_LABEL_ATTEMPTS):
+        label = _next_label(session)
+        with suppress(IntegrityError):
+            with session.begin_nested():
+                session.add(_empty_volume(label, tape_url))
+            return label
+    raise CatalogError(f"{_LABEL_ATTEMPTS} labels in a row were taken by others: try again")
+
+
+def _empty_volume(
+    label: str, tape_url: str, *, state: VolumeState = VolumeState.APPENDABLE, created: datetime | None = None
+) -> VolumeRow:
+    return VolumeRow(
+        label=check_volume_id(label), state=state, tape_url=tape_url, files=0, size=0, created=_now(created)
+    )
 
 
 def _job(session: Session, job_id: int) -> JobRow:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from ndmp.aio.server import HostServer
 from ndmp.backends import Host
 from ndmp.services.connect import Accounts
 from ndmp.services.profile import NDMJOB, STRICT
+from scsi.virtual.image import cartridge_files
+from scsi.virtual.url import parse_url
 
 __all__ = ["Hosting", "host_until_told"]
 
@@ -44,8 +46,16 @@ class Hosting:
 
 def host_until_told(hosting: Hosting) -> None:
     """Serve until SIGINT or SIGTERM; OSError, UnitError or ScsiError when it cannot begin."""
+    missing = _missing_cartridges(hosting.tapes)
     with open_host(hosting.units, hosting.tapes) as host:
-        asyncio.run(_host(hosting, host))
+        made = [f"made a new blank cartridge for {plain(name)}: {plain(str(path))}" for name, path in missing.items()]
+        asyncio.run(_host(hosting, host, made))
+
+
+def _missing_cartridges(tapes: Mapping[str, str]) -> dict[str, Path]:
+    """The tapes whose cartridge has yet to be made: one by mistake of a name should not go unseen."""
+    paths = {name: parse_url(url).path for name, url in tapes.items()}
+    return {name: path for name, path in paths.items() if not cartridge_files(path)[1].exists()}
 
 
 def _accounts(hosting: Hosting) -> Accounts:
@@ -53,7 +63,7 @@ def _accounts(hosting: Hosting) -> Accounts:
     return lambda user: secret if user == hosting.user else None
 
 
-async def _host(hosting: Hosting, host: Host) -> None:
+async def _host(hosting: Hosting, host: Host, made: Sequence[str]) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,6 +74,8 @@ async def _host(hosting: Hosting, host: Host) -> None:
         if hosting.port_file:
             _publish(f"{address}\n", hosting.port_file)
         say(f"listening on {address}; {_offer(hosting)}")
+        for line in made:
+            say(line)
         await told.wait()
     finally:
         if hosting.port_file:

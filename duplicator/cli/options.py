@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import unquote_plus
 
 import typer
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _LONGEST_WAIT: Final = 7 * 24 * 3600.0
+_SECRET_IN_URL: Final = re.compile(r"://[^/@]*:[^/]*@|[?&;][^=&;]*(password|passwd|pwd)[^=&;]*=", re.IGNORECASE)
 
 
 def _file(text: str) -> typer.models.OptionInfo:
@@ -55,7 +57,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and
 def _keep_secret_out(context: typer.Context, parameter: typer.CallbackParam, url: str | None) -> str | None:
     """Other users can read a command line, so a database password has no place there."""
     source = context.get_parameter_source(parameter.name or "")
-    if url and source and source.name == "COMMANDLINE" and re.search("://[^/@]*:[^/]*@", url):
+    given_here = source is not None and source.name == "COMMANDLINE"
+    if url and given_here and any(map(_SECRET_IN_URL.search, (url, unquote_plus(url)))):
         raise typer.BadParameter("a URL with a password belongs in the environment variable NDMPDUP_CATALOG")
     return url
 

@@ -26,6 +26,8 @@ __all__ = ["HostServer", "Limits"]
 
 _log: Final = logging.getLogger(__name__)
 _CHUNK: Final = 256 * 1024
+_CLOSING: Final = 2.0
+"""Seconds for the last words to reach an application that may not listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Limits:
     """Requests of one session that wait for their turn before its socket is read further."""
     send_deadline: float = 60.0
     """How long an application may leave its replies unread."""
+    login_deadline: float = 60.0
+    """How long an application may stay without having logged in."""
 
 
 class HostServer:
@@ -116,6 +120,7 @@ class _Shell:
         _log.info("session with %s begins", self._peer)
         reading = self._loop.create_task(self._read())
         self._working = self._loop.create_task(self._work())
+        login = self._loop.call_later(self._limits.login_deadline, self._expect_login)
         try:
             await self._working
         except asyncio.CancelledError:
@@ -125,6 +130,7 @@ class _Shell:
         except (OSError, TimeoutError) as error:
             _log.warning("session with %s is lost: %s", self._peer, error)
         finally:
+            login.cancel()
             reading.cancel()
             self._working.cancel()
             await asyncio.gather(reading, self._working, return_exceptions=True)
@@ -139,9 +145,21 @@ class _Shell:
         await self._loop.run_in_executor(self._threads, self._session.shut_down)
         self._threads.shutdown(wait=False)
         self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
         _log.info("session with %s ends", self._peer)
+
+    def _expect_login(self) -> None:
+        if not self._session.is_logged_in:
+            self._drop(f"no login within {self._limits.login_deadline:g} s")
+            self._queue.put_nowait(None)
+
+    def _drop(self, reason: str) -> None:
+        _log.warning("session with %s is dropped: %s", self._peer, reason)
+        self._queue.put_nowait((Task(partial(self._session.farewell, reason)), _nothing))
 
     def _inject(self, run: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop is gone, and so is whom to tell
@@ -155,9 +173,7 @@ class _Shell:
         except OSError as error:
             _log.warning("session with %s is lost: %s", self._peer, error)
         except NdmpError as error:
-            _log.warning("session with %s is dropped: %s", self._peer, error)
-            farewell = partial(self._session.farewell, str(error))
-            self._queue.put_nowait((Task(farewell), _nothing))
+            self._drop(str(error))
         finally:
             self._queue.put_nowait(None)
 

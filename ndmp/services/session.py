@@ -136,6 +136,11 @@ class Session:
         return b"".join(output)
 
     @property
+    def is_logged_in(self) -> bool:
+        """Whether a login succeeded."""
+        return self._connect.is_authorized
+
+    @property
     def is_closed(self) -> bool:
         """Whether the application asked to close."""
         return self._connect.is_closed

@@ -154,22 +154,66 @@ def test_copies_by_prefix(catalog: Catalog) -> None:
 
 
 def test_volumes(catalog: Catalog) -> None:
-    assert catalog.next_volume_label() == "ND0001"
     assert catalog.volume("ND0001") is None
     added = catalog.add_volume("ND0001", tape_url="ndmp://u@b:1/t0", created=NOON)
     assert (added.state, added.files, added.size) == (VolumeState.APPENDABLE, 0, 0)
     for label in ("ND0007", "NDX", "ND000A", "ZZ9999"):
         catalog.add_volume(label, tape_url="")
-    assert catalog.next_volume_label() == "ND0008"
+    assert catalog.reserve_volume("") == "ND0008"
     changed = catalog.update_volume("ND0001", state=VolumeState.FULL, files=3)
     assert (changed.state, changed.files, changed.tape_url) == (VolumeState.FULL, 3, "ndmp://u@b:1/t0")
     assert catalog.volume("ND0001") == changed
-    assert [volume.label for volume in catalog.volumes()] == ["ND0001", "ND0007", "ND000A", "NDX", "ZZ9999"]
+    assert [volume.label for volume in catalog.volumes()] == ["ND0001", "ND0007", "ND0008", "ND000A", "NDX", "ZZ9999"]
     catalog.add_volume("ND9999", tape_url="")
     with pytest.raises(CatalogError, match="by hand"):
-        catalog.next_volume_label()
+        catalog.reserve_volume("")
     with pytest.raises(LabelError, match="volume id"):
         catalog.add_volume("nd-1", tape_url="")
+
+
+def test_fragments_come_all_or_none(catalog: Catalog) -> None:
+    catalog.add_volume("ND0001", tape_url="")
+    copy(catalog)
+    with pytest.raises(CatalogError, match="refuses this entry"):
+        catalog.add_fragments(COPY, [fragment(0, 1), fragment(1, 1)])
+    volume = catalog.volume("ND0001")
+    assert volume is not None
+    assert (volume.files, volume.size, catalog.copy(COPY).fragments) == (0, 0, ())
+    catalog.add_fragments(COPY, [fragment(0, 1), fragment(1, 2)])
+    volume = catalog.volume("ND0001")
+    assert volume is not None
+    assert (volume.files, volume.size) == (2, 2 * 2 * 65536)
+    assert catalog.copy(COPY).fragments == (fragment(0, 1), fragment(1, 2))
+
+
+def test_volumes_are_reserved_and_dropped(catalog: Catalog) -> None:
+    assert catalog.reserve_volume("ndmp://u@b:1/t0") == "ND0001"
+    assert catalog.reserve_volume("", "TAPE7") == "TAPE7"
+    assert catalog.reserve_volume("", "ND0007") == "ND0007"
+    assert catalog.reserve_volume("") == "ND0008"
+    volume = catalog.volume("ND0001")
+    assert volume is not None
+    assert (volume.state, volume.files, volume.tape_url) == (VolumeState.APPENDABLE, 0, "ndmp://u@b:1/t0")
+    catalog.drop_volume("ND0008")
+    assert catalog.reserve_volume("") == "ND0008"
+    copy(catalog)
+    catalog.add_fragments(COPY, [fragment(0, 1)])
+    catalog.update_volume("TAPE7", files=1)
+    catalog.reserve_volume("", "ND9999")
+    cases = [
+        (lambda: catalog.reserve_volume("", "TAPE7"), "knows volume TAPE7 already"),
+        (lambda: catalog.reserve_volume(""), "by hand"),
+        (lambda: catalog.drop_volume("ND0001"), "holds files"),
+        (lambda: catalog.drop_volume("TAPE7"), "holds files"),
+        (lambda: catalog.drop_volume("ND0002"), "does not know volume ND0002"),
+    ]
+    before = catalog.volumes()
+    for call, words in cases:
+        with pytest.raises(CatalogError, match=words):
+            call()
+    with pytest.raises(LabelError, match="volume id"):
+        catalog.reserve_volume("", "nd-1")
+    assert catalog.volumes() == before
 
 
 def test_what_the_catalog_refuses(catalog: Catalog) -> None:
@@ -277,6 +321,28 @@ def test_several_processes_on_one_file(file: Path) -> None:
             moved = [job.bytes_moved for job in jobs if job.pid == process.pid]
             assert moved == list(range(19, -1, -1))
         assert image(catalog).id == 1
+
+
+def test_two_processes_never_reserve_the_same_label(catalog: Catalog, file: Path) -> None:
+    body = "\n".join(
+        [
+            "print('ready', flush=True)",
+            "input()",
+            "labels = [catalog.reserve_volume('') for _ in range(50)]",
+            "print(*labels)",
+        ]
+    )
+    processes = [script(file, body) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    labels = [label for process in processes for label in process.communicate(timeout=60)[0].split()]
+    assert sorted(labels) == [f"ND{number:04}" for number in range(1, 101)]
+    assert [volume.label for volume in catalog.volumes()] == sorted(labels)
 
 
 def test_a_killed_process_leaves_how_far_it_came(catalog: Catalog, file: Path) -> None:

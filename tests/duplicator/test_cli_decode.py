@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -68,7 +68,7 @@ def talk(said: list[tuple[bytes, bool]] = DIALOGUE) -> Talk:
     return made
 
 
-def decode(*arguments: str | Path, code: int = 0) -> Result:
+def decode(*arguments: str | Path, code: int = 0) -> Any:  # noqa: ANN401
     result = CliRunner().invoke(app, ["decode", *map(str, arguments)])
     assert result.exit_code == code, result.output
     assert "Traceback" not in result.output

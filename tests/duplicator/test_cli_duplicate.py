@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from duplicator.catalog import Catalog, JobState
+from duplicator.catalog import Catalog, CopyState, JobState
 from duplicator.cli.children import HostStartError, host_process
+from duplicator.plan import Step
 from duplicator.status import Status
 
 SECRET = "s3cret-word"
@@ -122,6 +125,34 @@ def test_duplicate_verify_restore(site: Site) -> None:
     # Nothing is replaced.
     _, complaint = site.run("restore", copies[0], "--to", there, code=1)
     assert "ndmpdup: job 9 (single): status " in complaint
+
+
+def test_a_catalog_that_fails_midway(site: Site) -> None:
+    site.catalog().close()
+    with contextlib.closing(sqlite3.connect(site.folder / "catalog.sqlite")) as connection, connection:
+        for table, when in (
+            ("jobs", "NEW.image = 'empty'"),
+            ("job_events", "NEW.job_id = 1 AND NEW.text LIKE '%flows%'"),
+        ):
+            refusal = f"BEFORE INSERT ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'the disk is gone'); END"
+            connection.execute(f"CREATE TRIGGER refuse_{table} {refusal}")
+    output, complaints = site.run("duplicate", "single", "empty", "parts", *site.places, "--json", code=1)
+    document = json.loads(output)
+    ended = [(job["image"], job["status"], job["step"], job["validated"]) for job in document["jobs"]]
+    assert ended == [
+        ("single", 220, Step.MOVE.value, False),
+        ("empty", 220, Step.PREPARE.value, False),
+        ("parts", 0, Step.DONE.value, True),
+    ]
+    assert "ndmpdup: empty: status 220, " in complaints
+    assert f"job 1: {Step.MOVE.value}: the catalog cannot be written: " in complaints
+    assert f"job 1: {Step.MOVE.value}: cleaning up: closing the tape done" in complaints
+    with site.catalog() as catalog:
+        assert [(job.state, job.status) for job in catalog.jobs()] == [(JobState.DONE, 0), (JobState.FAILED, 220)]
+        failed, good = sorted(catalog.copies(), key=lambda copy: copy.image.name == "parts")
+    assert (failed.state, good.state) == (CopyState.FAILED, CopyState.VALID)
+    # The volume was cut back to where it was.
+    assert [fragment.file_sequence for fragment in good.fragments] == [1, 2, 3]
 
 
 def test_one_image_of_two(site: Site) -> None:

@@ -40,11 +40,15 @@ def test_listens_and_stops(tmp_path: Path, password: Path) -> None:
     port_file = tmp_path / "port"
     tape = f"drive1=virtual:{tmp_path}/shelf/T1?capacity=1M"
     options = ["--listen", "127.0.0.1:0", "--password-file", str(password), "--port-file", str(port_file)]
-    for number in (signal.SIGTERM, signal.SIGINT):
+    made = f"made a new blank cartridge for drive1: {tmp_path}/shelf/T1\n"
+    for number, told in ((signal.SIGTERM, made), (signal.SIGINT, "")):
         with serving(*options, "--lsu", f"unit1={tmp_path}", "--tape", tape, "-v") as (process, ready):
             address = port_file.read_text()
             host, port = address.strip().split(":")
             assert ready == f"listening on {host}:{port}; units: unit1; tapes: drive1\n"
+            if told:
+                assert process.stdout is not None
+                assert process.stdout.readline() == told
             assert address == f"{host}:{port}\n"
             # With a session, which is told and let go.
             with socket.create_connection((host, int(port)), timeout=DEADLINE) as session:

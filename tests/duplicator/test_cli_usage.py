@@ -62,6 +62,10 @@ def test_usage_errors(tmp_path: Path) -> None:
         (["jobs", "seven"], "valid integer"),
         (["jobs", "--catalog", "no url"], "SQLAlchemy URL"),
         (["jobs", "--catalog", "postgresql://u:hidden@h/d"], "NDMPDUP_CATALOG"),
+        (["jobs", "--catalog", "postgresql://h/d?user=u&password=hidden"], "NDMPDUP_CATALOG"),
+        (["jobs", "--catalog", "mysql://h/d?PassWd=hidden"], "NDMPDUP_CATALOG"),
+        (["jobs", "--catalog", "postgresql://h/d?pass%77ord=hidden"], "NDMPDUP_CATALOG"),
+        (["jobs", "--catalog", "mssql://?odbc_connect=UID%3Du%3BPWD%3Dhidden"], "NDMPDUP_CATALOG"),
         (["copies", "--catalog", "sqlite:////absent/folder/c"], "No such file"),
         ([*serve], "nothing to serve"),
         ([*serve, "--lsu", "a"], "write NAME=VALUE"),
@@ -87,6 +91,7 @@ def test_usage_errors(tmp_path: Path) -> None:
         assert "Traceback" not in result.stderr
         if "s3cret" not in arguments:
             assert "s3cret" not in result.stderr, arguments
+        assert "hidden" not in result.stderr, arguments
 
 
 def test_failures_tell_what_to_do() -> None:

@@ -302,3 +302,30 @@ def test_a_foreign_tape_is_not_touched(site: Site) -> None:
         assert (job["status"], job["step"]) == (168, "write side: mount"), (what, job["reason"])
         assert job["reason"], what
         assert cartridge_bytes(cartridge) == before, what
+
+
+def test_a_restore_replaces_nothing(site: Site) -> None:
+    """A directory is looked at before any host: the first refusals come although nobody listens there."""
+    _, appliance, tape = served(site)
+    copied = site.duplicate("one", source=appliance.url("lsu"), target=tape.url("drive"))
+    (copy,) = [job["copy"] for job in copied.document["jobs"]]
+    back, file = site.folder / "back", site.folder / "file"
+    back.mkdir()
+    (back / "one").write_bytes(b"mine")
+    file.touch()
+    nobody = "ndmp://backup@127.0.0.1:1/drive"
+    passwords = ("--from-password-file", site.password, "--to-password-file", site.password)
+    for target, drive, step, words in (
+        (back, nobody, "prepare", f"{back}/one is there already, and is not overwritten"),
+        (file, nobody, "prepare", f"the directory {file} cannot take the image: File exists"),
+        (file / "x", nobody, "prepare", f"the directory {file}/x cannot take the image: Not a directory"),
+        (appliance.url("lsu"), tape.url("drive"), "write side: open", "unit lsu has an image 'one' already, and it is"),
+    ):
+        ended = site.run("restore", copy, "--from", drive, "--to", target, *passwords, "--json")
+        assert ended.code == 1, ended.err
+        (job,) = ended.document["jobs"]
+        assert (job["status"], job["step"]) == (14, step), job
+        assert words in job["reason"], job
+        assert words in ended.err
+    assert [path.name for path in back.iterdir()] == ["one"]
+    assert (back / "one").read_bytes() == b"mine"

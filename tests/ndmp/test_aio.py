@@ -393,6 +393,23 @@ def test_too_many_sessions() -> None:
     run(story())
 
 
+def test_who_does_not_log_in_is_dropped_with_a_word() -> None:
+    async def story() -> None:
+        limits = Limits(sessions=2, login_deadline=0.3)
+        async with serving(host()[0], limits=limits) as (_, port), session(port) as client:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request(1, 0x900, "00000004"))
+            words = await reader.read()
+            assert words.endswith(bytes.fromhex("00000001 00000000 00000015") + b"no login within 0.3 s" + bytes(3))
+            await client.call(ConfigGetHostInfo())
+            writer.close()
+            await writer.wait_closed()
+            async with session(port) as another:
+                await another.call(ConfigGetHostInfo())
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     "garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, bytes.fromhex("80000000") * 8], ids=["http", "ones", "empty"]
 )
