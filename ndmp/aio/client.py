@@ -58,19 +58,29 @@ async def connect(host: str, port: int, *, deadline: float = 30.0, settle: float
     except (OSError, TimeoutError) as error:
         raise ConnectionLost(f"no connection to {host} port {port}: {error or 'timed out'}") from error
     keep_alive(writer)
-    client = Client(reader, writer, deadline=deadline, settle=settle)
     try:
-        await client.wait_for_greeting()
-        yield client
-    finally:
-        await client.close()
+        async with asyncio.TaskGroup() as tasks:
+            client = Client(reader, writer, tasks, deadline=deadline, settle=settle)
+            try:
+                await client.wait_for_greeting()
+                yield client
+            finally:
+                await client.close()
+    except BaseExceptionGroup as group:  # the connection's own tasks raise nothing: this is the caller's exception
+        raise group.exceptions[0]  # noqa: B904  (it is no consequence of the group)
 
 
 class Client:
-    """One control connection. Calls may overlap; replies find their request by its sequence number."""
+    """One control connection, whose tasks are in one group. Calls may overlap; replies find theirs by sequence."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, deadline: float, settle: float
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        tasks: asyncio.TaskGroup,
+        *,
+        deadline: float,
+        settle: float,
     ) -> None:
         self.deadline = deadline
         self._settle_deadline = settle
@@ -81,7 +91,7 @@ class Client:
         self._greeting: asyncio.Future[NotifyConnectionStatus] = asyncio.get_running_loop().create_future()
         self._lost: NdmpError | None = None
         self._ended = asyncio.Event()
-        self._reading = asyncio.create_task(self._read(reader))
+        self._reading = tasks.create_task(self._read(reader))
 
     @property
     def local_host(self) -> str:
