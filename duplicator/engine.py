@@ -200,14 +200,13 @@ class _Duplication:
             raise JobError(Status.NO_MEDIA, step=step, reason=reason)
 
     async def _label(self, writer: WriteSide) -> str:
-        """Make a blank tape a volume. Its name is taken in the catalog first, so no other tape gets it."""
+        """Make a blank tape a volume. Its name is taken in the catalog first, so no other tape gets it.
+
+        It stays taken if labelling fails: the label may be on the tape already.
+        """
         url = str(self._request.target.url)
         volume = self._catalog.reserve_volume(url, self._request.volume)
-        try:
-            await writer.tape.label_volume(volume)
-        except BaseException:
-            self._recorder.volume_unmade(volume)
-            raise
+        await writer.tape.label_volume(volume)
         self._recorder.note(f"the tape was blank; it is volume {volume} now")
         return volume
 

@@ -81,10 +81,6 @@ class Recorder:
         """The copy came to nothing; told while another failure is on its way, so it raises none."""
         self._try(lambda: self._catalog.set_copy_state(copy_id, CopyState.FAILED))
 
-    def volume_unmade(self, label: str) -> None:
-        """A tape could not be labelled: its name is free again. Raises nothing, as above."""
-        self._try(lambda: self._catalog.drop_volume(label))
-
     def finish(self, state: JobState, status: Status, reason: str) -> None:
         """The job ends; tried even where the catalog failed before, as it may be back."""
         self._try(lambda: self._catalog.finish_job(self.job_id, state, status=status, reason=reason))

@@ -198,10 +198,6 @@ class Catalog:
                 _job(session, job_id).copy_id = row.id
             return row.id
 
-    def add_fragment(self, copy_id: str, fragment: Fragment) -> None:
-        """Record one fragment; see :meth:`add_fragments`."""
-        self.add_fragments(copy_id, [fragment])
-
     def add_fragments(self, copy_id: str, fragments: Sequence[Fragment]) -> None:
         """Record fragments whose tape files are complete, and count the files on their volumes: all, or none."""
         with self._transaction(writes=True) as session:
@@ -268,14 +264,6 @@ class Catalog:
                 raise CatalogError(f"the catalog knows volume {label} already")
             session.add(_empty_volume(label, tape_url))
             return label
-
-    def drop_volume(self, label: str) -> None:
-        """Forget a volume that was never written; CatalogError when it holds files."""
-        with self._transaction(writes=True) as session:
-            row = _volume(session, label)
-            if row.files or session.scalar(select(FragmentRow.index).filter_by(volume=label).limit(1)) is not None:
-                raise CatalogError(f"volume {label} holds files")
-            session.delete(row)
 
     def update_volume(
         self, label: str, *, state: VolumeState | None = None, tape_url: str | None = None, files: int | None = None

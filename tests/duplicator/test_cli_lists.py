@@ -39,7 +39,7 @@ def catalog_url(tmp_path: Path) -> str:
             catalog.event(job, "move data", f"fragment {number}", time=NOON)
             catalog.progress(job, 500_000, bytes_total=1_500_000)
         catalog.add_volume("ND0001", tape_url="ndmp://u@t:2/d")
-        catalog.add_fragment(IDS[0], Fragment(0, "", "ND0001", 1, 1_500_000, 23, b"\xab" * 32, None))
+        catalog.add_fragments(IDS[0], [Fragment(0, "", "ND0001", 1, 1_500_000, 23, b"\xab" * 32, None)])
         catalog.set_copy_state(IDS[0], CopyState.VALID, time=NOON)
         catalog.set_copy_state(IDS[1], CopyState.FAILED)
         catalog.progress(1, 1_500_000)
