@@ -303,8 +303,9 @@ def test_the_tape_server_stops_answering(scene: Scene) -> None:
 
 
 def test_the_appliance_stops_answering(scene: Scene) -> None:
+    """The tape server has longer to answer than data may stand still: only the latter is under test."""
     scene.add_image("big", BIG)
-    job = scene.start("big", *IMPATIENT)
+    job = scene.start("big", *IMPATIENT, "--request-timeout", "8")
     scene.wait_until_data_flows()
     scene.appliance.pause()
     ended = job.end()
