@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from ndmp.backends import ReadEnd, RecordsRead, RecordsWritten, TapeStatus
+from ndmp.backends import CdbOutcome, ReadEnd, RecordsRead, RecordsWritten, TapeStatus
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import ReplyError
 from scsi.errors import AccessDenied, DeviceBusy, NoMedium, ScsiError, WriteProtected
@@ -91,6 +91,10 @@ class DriveTape:
         """See TapeHandle."""
         if not self._drive.loaded:
             raise ReplyError(Error.NO_TAPE_LOADED, "no tape in the drive")
+
+    def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
+        """See CdbTarget."""
+        raise ReplyError(Error.NOT_SUPPORTED, "this drive takes no SCSI commands")
 
     def status(self) -> TapeStatus:
         """See TapeHandle."""

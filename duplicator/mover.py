@@ -13,6 +13,8 @@ from duplicator.digests import ALGORITHMS
 from duplicator.read_ahead import ReadAhead
 from duplicator.tape_digest import ThreadTapeDigest
 from ndmp.backends import (
+    DataEvent,
+    DataPath,
     MoverCounters,
     MoverEvent,
     MoverHalted,
@@ -89,15 +91,23 @@ class SocketMover:
 
     # -- called by the host --------------------------------------------------------------------------------------
 
-    def listen(self) -> TcpAddress:
-        """See DataMover."""
+    def listen(self) -> Sequence[TcpAddress]:
+        """See DataEnd."""
         address = self._peer.listen(self._local_host)
         self._listening = True
         self._thread.start()
-        return address
+        return (address,)
+
+    def listen_local(self) -> bytes:
+        """See DataEnd."""
+        raise NotImplementedError
+
+    def connect_local(self, name: bytes) -> None:
+        """See DataEnd."""
+        raise NotImplementedError
 
     def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
-        """See DataMover."""
+        """See DataEnd."""
         try:
             address = self._peer.connect(addresses)
         except Stopped:
@@ -308,6 +318,10 @@ class SocketMovers:
     ) -> SocketMover:
         """See MoverFactory."""
         return SocketMover(mode, record_bytes, device, report, local_host=local_host, settings=self._settings)
+
+    def data_path(self, report: Callable[[DataEvent], None], local_host: str) -> DataPath:
+        """See MoverFactory."""
+        raise NotImplementedError
 
     def tape_digest(
         self,

@@ -19,6 +19,7 @@ __all__ = [
     "TcpAddress",
     "TcpAddresses",
     "TcpEndpoint",
+    "address_kind",
     "plain_address",
     "wire_address",
 ]
@@ -72,19 +73,39 @@ Address: TypeAlias = Annotated[
 """An end of a data connection (draft 2.12)."""
 
 
+def address_kind(address: Address) -> AddressType | None:
+    """Which kind of address this is; None for one that cannot be used, as TCP without any endpoint."""
+    match address:
+        case LocalAddress():
+            return AddressType.LOCAL
+        case TcpAddresses(endpoints) if endpoints:
+            return AddressType.TCP
+        case IpcAddress():
+            return AddressType.IPC
+        case _:
+            return None
+
+
 @dataclass(frozen=True, slots=True)
 class TcpAddress:
-    """Where a data connection is offered."""
+    """Where a data connection is offered; ``environment``: names and values that go with it on the wire."""
 
     host: str
     port: int
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def plain_address(endpoint: TcpEndpoint) -> TcpAddress:
-    """The endpoint as it is written, without its environment."""
-    return TcpAddress(str(ipaddress.IPv4Address(endpoint.ipv4)), endpoint.port)
+    """The endpoint as it is written."""
+    environment = tuple((pair.name, pair.value) for pair in endpoint.environment)
+    return TcpAddress(str(ipaddress.IPv4Address(endpoint.ipv4)), endpoint.port, environment)
 
 
-def wire_address(address: TcpAddress) -> TcpAddresses:
-    """One IPv4 address as the wire has it; ValueError for a name or an IPv6 address."""
-    return TcpAddresses((TcpEndpoint(int(ipaddress.IPv4Address(address.host)), address.port),))
+def wire_address(*addresses: TcpAddress) -> TcpAddresses:
+    """IPv4 addresses as the wire has them; ValueError for a name or an IPv6 address."""
+    return TcpAddresses(tuple(map(_endpoint, addresses)))
+
+
+def _endpoint(address: TcpAddress) -> TcpEndpoint:
+    environment = tuple(Pval(*pair) for pair in address.environment)
+    return TcpEndpoint(int(ipaddress.IPv4Address(address.host)), address.port, environment)

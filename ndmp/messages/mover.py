@@ -9,6 +9,7 @@ from ndmp.types import (
     LocalAddress,
     TcpAddresses,
     TcpEndpoint,
+    address_kind,
     plain_address,
     wire_address,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "MoverStopReply",
     "TcpAddresses",
     "TcpEndpoint",
+    "address_kind",
     "plain_address",
     "wire_address",
 ]

@@ -33,7 +33,7 @@ from ndmp.messages.extensions.fse import FSE_CLASS, FSE_VERSIONS
 from ndmp.services.connect import ConnectService
 from ndmp.services.routes import Route, Routes
 
-__all__ = ["ConfigService", "ExtensionService", "offered_extensions"]
+__all__ = ["ConfigService", "ExtensionService", "address_types_of", "offered_extensions"]
 
 
 def offered_extensions(host: Host) -> dict[int, tuple[int, ...]]:
@@ -42,6 +42,11 @@ def offered_extensions(host: Host) -> dict[int, tuple[int, ...]]:
     if host.files or (host.tapes and host.movers):
         offered[FSE_CLASS] = FSE_VERSIONS
     return offered
+
+
+def address_types_of(host: Host) -> tuple[AddressType, ...]:
+    """Kinds of data connection: LOCAL is between a mover and a data service of one session."""
+    return (AddressType.TCP, AddressType.LOCAL) if host.movers and host.data else (AddressType.TCP,)
 
 
 class ConfigService:
@@ -69,7 +74,7 @@ class ConfigService:
         return ConfigGetServerInfoReply(Error.NO_ERR, host.vendor, host.product, host.revision, types)
 
     def _connection_type(self, request: ConfigGetConnectionType) -> ConfigGetConnectionTypeReply:
-        return ConfigGetConnectionTypeReply(Error.NO_ERR, (AddressType.TCP,))
+        return ConfigGetConnectionTypeReply(Error.NO_ERR, address_types_of(self._host))
 
     def _auth_attr(self, request: ConfigGetAuthAttr) -> ConfigGetAuthAttrReply:
         if request.auth_type == AuthType.TEXT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from ndmp.backends import (
@@ -41,10 +41,12 @@ from ndmp.messages.mover import (
     MoverStop,
     MoverStopReply,
     TcpAddresses,
+    address_kind,
     plain_address,
     wire_address,
 )
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
+from ndmp.services.meeting import Meeting
 from ndmp.services.outbox import Outbox
 from ndmp.services.profile import Profile
 from ndmp.services.routes import Route, Routes
@@ -58,6 +60,7 @@ __all__ = ["MAX_MOVER_RECORD", "MoverService"]
 MAX_MOVER_RECORD: Final = 16 * 1024 * 1024
 """Bytes of a mover record at most."""
 
+_ME: Final = "mover"
 Inject = Callable[[Callable[[], None]], None]
 """Runs a function in the session's order, called from any thread."""
 
@@ -74,7 +77,9 @@ class MoverService:
         profile: Profile,
         inject: Inject,
         local_host: str,
+        meeting: Meeting,
         digesting: Callable[[], bool],
+        address_types: Collection[AddressType] = (AddressType.TCP,),
     ) -> None:
         self._factory = factory
         self._slot = slot
@@ -82,6 +87,8 @@ class MoverService:
         self._profile = profile
         self._inject = inject
         self._local_host = local_host
+        self._meeting = meeting
+        self._address_types = address_types
         self._digesting = digesting
         self._machine = Machine(MOVER, MoverState.IDLE)
         self._record_bytes = profile.preset_record_bytes
@@ -119,6 +126,10 @@ class MoverService:
         if self._mover is not None:
             self._mover.stop()
             self._note_written()
+
+    def read_local(self, offset: int, length: int) -> None:
+        """The data service of this session wants a stretch: MOVER_READ without the application (draft 3.5.1)."""
+        self._read(MoverRead(offset, length))
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -166,24 +177,29 @@ class MoverService:
     def _listen(self, request: MoverListen) -> MoverListenReply:
         self._audit_start(MoverTrigger.LISTEN, request.mode, request.address_type)
         mover = self._make(request.mode)
-        address = wire_address(mover.listen())
+        if request.address_type == AddressType.LOCAL:
+            self._meeting.wait(_ME, mover.listen_local())
+            address: Address = LocalAddress()
+        else:
+            address = wire_address(*mover.listen())
         self._start(MoverTrigger.LISTEN, mover, request.mode, address)
         return MoverListenReply(Error.NO_ERR, self._address)
 
     def _connect(self, request: MoverConnect) -> MoverConnectReply:
-        addresses = request.address
-        if not isinstance(addresses, TcpAddresses) or not addresses.endpoints:
-            raise ReplyError(Error.ILLEGAL_ARGS, "a TCP address is needed")
-        self._audit_start(MoverTrigger.CONNECT, request.mode, AddressType.TCP)
+        self._audit_start(MoverTrigger.CONNECT, request.mode, address_kind(request.address))
         mover = self._make(request.mode)
-        peer = wire_address(mover.connect([plain_address(endpoint) for endpoint in addresses.endpoints]))
+        if isinstance(request.address, TcpAddresses):
+            peer: Address = wire_address(mover.connect([plain_address(each) for each in request.address.endpoints]))
+        else:
+            mover.connect_local(self._meeting.take(_ME))
+            peer = LocalAddress()
         self._start(MoverTrigger.CONNECT, mover, request.mode, peer)
         return MoverConnectReply(Error.NO_ERR)
 
-    def _audit_start(self, trigger: MoverTrigger, mode: MoverMode, address_type: AddressType) -> None:
+    def _audit_start(self, trigger: MoverTrigger, mode: MoverMode, address_type: AddressType | None) -> None:
         """Arguments, state, device, permission, then record size and window (draft 3.6.2.3, 3.6.2.4)."""
-        if mode not in (MoverMode.READ, MoverMode.WRITE) or address_type != AddressType.TCP:
-            raise ReplyError(Error.ILLEGAL_ARGS, f"mode {mode.name}, address type {address_type.name}")
+        if mode not in (MoverMode.READ, MoverMode.WRITE) or address_type not in self._address_types:
+            raise ReplyError(Error.ILLEGAL_ARGS, f"mode {mode!r}, address type {address_type!r}")
         self._machine.audit(trigger)
         self._slot.device()
         if self._digesting():
@@ -266,6 +282,7 @@ class MoverService:
     # -- what the data path reports ------------------------------------------------------------------------------
 
     def _end(self, trigger: MoverTrigger, reason: MoverHaltReason) -> None:
+        self._meeting.leave(_ME)
         if self._mover is not None:
             self._mover.stop()
         self._machine.fire(trigger)
@@ -277,7 +294,7 @@ class MoverService:
         match event:
             case MoverStarted(address) if self._machine.allows(MoverTrigger.ACCEPTED):
                 self._machine.fire(MoverTrigger.ACCEPTED)
-                self._address = wire_address(address)
+                self._address = wire_address(address) if address else LocalAddress()
             case MoverPaused(reason, seek_offset) if self._machine.allows(MoverTrigger.PAUSED):
                 self._machine.fire(MoverTrigger.PAUSED)
                 self._on_pause(reason, seek_offset)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ndmp.backends import Host
+from ndmp.backends import Host, MoverFactory
 from ndmp.connection import Connection, Event, Header, ReplyReceived, RequestReceived, Undecodable
 from ndmp.enums import ConnectionReason, Error, FseFeature, MessageType, MoverState
 from ndmp.errors import ReplyError, XdrError
@@ -20,13 +20,16 @@ from ndmp.messages.extensions.echo import TestEcho, TestEcho2, TestEcho2Reply, T
 from ndmp.messages.extensions.fse import FseGetInfo, FseGetInfoReply
 from ndmp.messages.notify import NotifyConnectionStatus
 from ndmp.records import MAX_RECORD
-from ndmp.services.config import ConfigService, ExtensionService, offered_extensions
+from ndmp.services.config import ConfigService, ExtensionService, address_types_of, offered_extensions
 from ndmp.services.connect import PROTOCOL_VERSION, Accounts, ConnectService
+from ndmp.services.data import DataService
 from ndmp.services.files import FileService
+from ndmp.services.meeting import Meeting
 from ndmp.services.mover import Inject, MoverService
 from ndmp.services.outbox import Outbox
 from ndmp.services.profile import STRICT, Profile
 from ndmp.services.routes import Route
+from ndmp.services.scsi import ScsiService
 from ndmp.services.slot import Slot
 from ndmp.services.tape import TapeService, write_implicit_filemark
 from ndmp.services.tape_digest import TapeDigestService
@@ -80,32 +83,51 @@ class Session:
         self._mover: MoverService | None = None
         self._digest: TapeDigestService | None = None
         self._files: FileService | None = None
+        self._data: DataService | None = None
         if host.movers:
-            self._add_mover(host, inject, profile, local_host)
+            self._add_transfers(host, host.movers, inject, profile, local_host)
         self._add_devices(host)
 
-    def _add_mover(self, host: Host, inject: Inject, profile: Profile, local_host: str) -> None:
-        assert host.movers is not None
+    def _add_transfers(
+        self, host: Host, movers: MoverFactory, inject: Inject, profile: Profile, local_host: str
+    ) -> None:
+        meeting, address_types = Meeting(), address_types_of(host)
         self._mover = MoverService(
-            host.movers,
+            movers,
             self._slot,
             self._outbox,
             profile=profile,
             inject=inject,
             local_host=local_host,
+            meeting=meeting,
             digesting=self._is_digesting,
+            address_types=address_types,
         )
         self._routes.update(self._mover.routes)
         if host.tapes:
             self._digest = TapeDigestService(
-                host.movers, self._slot, self._outbox, inject=inject, mover_idle=self._mover_is_idle
+                movers, self._slot, self._outbox, inject=inject, mover_idle=self._mover_is_idle
             )
             self._routes.update(self._digest.routes)
+        if host.data:
+            self._data = DataService(
+                host.data,
+                movers,
+                self._outbox,
+                inject=inject,
+                local_host=local_host,
+                meeting=meeting,
+                address_types=address_types,
+                read_local=self._mover.read_local,
+            )
+            self._routes.update(self._data.routes)
 
     def _add_devices(self, host: Host) -> None:
         if host.tapes:
             tape = TapeService(host.tapes, self._slot, moving=self._is_moving, awaited=self._is_listening)
             self._routes.update(tape.routes)
+        if host.changers:
+            self._routes.update(ScsiService(host.changers, self._slot).routes)
         if host.files:
             self._files = FileService(host.files, self._slot, busy=lambda: self._is_moving() or self._is_listening())
             self._routes.update(self._files.routes)
@@ -147,8 +169,8 @@ class Session:
 
     def shut_down(self) -> None:
         """End of the session: stop transfers, write the implicit filemark, release devices. May block."""
-        services = (self._mover, self._digest, self._files)
-        for release in (*(service.shut_down for service in services if service), self._mark_tape, self._close_tape):
+        services = (self._data, self._mover, self._digest, self._files)
+        for release in (*(service.shut_down for service in services if service), self._mark_tape, self._slot.close):
             try:
                 release()
             except Exception:  # noqa: BLE001  (what one backend fails to release must not keep the rest)
@@ -157,11 +179,6 @@ class Session:
     def _mark_tape(self) -> None:
         if self._slot.tape:
             write_implicit_filemark(self._slot.tape)
-
-    def _close_tape(self) -> None:
-        tape, self._slot.tape = self._slot.tape, None
-        if tape:
-            tape.handle.close()
 
     # -- dispatch ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ndmp.backends import FileHandle, RecordDevice, TapeHandle
+from ndmp.backends import FileHandle, RecordDevice, ScsiHandle, TapeHandle
 from ndmp.enums import DigestAlgorithm, Error, FileMode, MoverMode, TapeOpenMode
 from ndmp.errors import ReplyError
 
@@ -41,10 +41,11 @@ class Slot:
     def __init__(self) -> None:
         self.tape: OpenTape | None = None
         self.file: OpenFile | None = None
+        self.changer: ScsiHandle | None = None
 
     def audit_empty(self) -> None:
         """Refuse a second open: DEVICE_OPENED."""
-        if self.tape or self.file:
+        if self.tape or self.file or self.changer:
             raise ReplyError(Error.DEVICE_OPENED, "this session has a device open")
 
     def require_tape(self) -> OpenTape:
@@ -58,6 +59,20 @@ class Slot:
         if self.file is None:
             raise ReplyError(Error.DEV_NOT_OPEN, "no fragment is open")
         return self.file
+
+    def require_changer(self) -> ScsiHandle:
+        """The open media changer; DEV_NOT_OPEN."""
+        if self.changer is None:
+            raise ReplyError(Error.DEV_NOT_OPEN, "no SCSI device is open")
+        return self.changer
+
+    def close(self) -> None:
+        """Release the tape or the changer, if one is open; a fragment is for the file service to close."""
+        tape, self.tape = self.tape, None
+        changer, self.changer = self.changer, None
+        for handle in (tape and tape.handle, changer):
+            if handle:
+                handle.close()
 
     def device(self) -> RecordDevice:
         """What a mover moves; DEV_NOT_OPEN."""

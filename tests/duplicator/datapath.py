@@ -262,7 +262,7 @@ class Rig:
 
     def meet(self) -> socket.socket:
         """Have the mover listen and connect to it; the far end of the connection."""
-        address = self.mover.listen()
+        address = self.mover.listen()[0]
         peer = self._stack.enter_context(socket.create_connection((address.host, address.port), timeout=DEADLINE))
         self.expect(MoverStarted(TcpAddress(*peer.getsockname())))
         return peer

@@ -342,7 +342,7 @@ def test_a_peer_that_never_comes_is_a_connect_error(tmp_path: Path) -> None:
 
 def test_a_mover_takes_one_peer(tmp_path: Path) -> None:
     with open_tape(tmp_path / "VT0001") as tape, Rig(MoverMode.READ, 80, tape) as rig:
-        address = rig.mover.listen()
+        address = rig.mover.listen()[0]
         with socket.create_connection((address.host, address.port), timeout=DEADLINE):
             rig.next_event()
             with pytest.raises(ConnectionRefusedError):
@@ -500,7 +500,7 @@ def test_bytes_pass_from_mover_to_mover(tmp_path: Path) -> None:
         Rig(MoverMode.READ, 10240, target) as to_tape,
         Rig(MoverMode.WRITE, 65536, source) as from_tape,
     ):
-        from_tape.mover.connect([to_tape.mover.listen()])
+        from_tape.mover.connect(to_tape.mover.listen())
         to_tape.next_event()
         from_tape.mover.read(*ENDLESS)
         from_tape.expect(EOF)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ndmp.backends import (
+    CdbOutcome,
     FileStatus,
     FragmentInfo,
     Host,
@@ -137,6 +138,10 @@ class MemoryTape:
     def test_ready(self) -> None:
         self._note("test_ready")
 
+    def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
+        self._note(f"cdb {cdb.hex()}")
+        return CdbOutcome(0, b"\x05" * data_in_bytes, len(data_out))
+
     def status(self) -> TapeStatus:
         before = self.tape[: self.at]
         marks = before.count(MARK)
@@ -235,8 +240,15 @@ class ScriptedMover:
     asked: list[str] = field(default_factory=list)
     progress: MoverCounters = field(default_factory=MoverCounters)
 
-    def listen(self) -> TcpAddress:
-        return self._start("listen", TcpAddress("127.0.0.1", 3456))
+    def listen(self) -> Sequence[TcpAddress]:
+        return [self._start("listen", TcpAddress("127.0.0.1", 3456))]
+
+    def listen_local(self) -> bytes:
+        self.asked.append("listen_local")
+        return b"mover here"
+
+    def connect_local(self, name: bytes) -> None:
+        self.asked.append(f"connect_local {name.decode()}")
 
     def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
         return self._start(f"connect {' '.join(f'{a.host}:{a.port}' for a in addresses)}", addresses[0])
