@@ -8,22 +8,134 @@ from __future__ import annotations
 __all__ = [
     "AccessDenied",
     "BlankCheck",
+    "Busy",
     "CartridgeExists",
+    "CdbLengthError",
+    "CheckCondition",
+    "CommandAborted",
+    "CommandTimeout",
     "CorruptImage",
+    "CorruptLibrary",
+    "DestinationFull",
     "DeviceBusy",
     "DeviceUrlError",
     "EndOfMedium",
+    "FieldError",
+    "HardwareError",
+    "IllegalRequest",
+    "InvalidField",
+    "LibraryExists",
     "MediumError",
     "NoMedium",
+    "NoSuchElement",
     "NotAVirtualTape",
+    "NotReady",
+    "PositionUnknown",
+    "RecoveredError",
+    "RemovalPrevented",
+    "ReservationConflict",
+    "SavingNotSupported",
     "ScsiError",
+    "SourceEmpty",
     "TapFormatError",
+    "TransportLost",
+    "UnitAttention",
+    "UnknownCommand",
+    "WriteOnce",
     "WriteProtected",
 ]
 
 
 class ScsiError(Exception):
     """Anything this package refuses or fails at."""
+
+    sense: bytes = b""
+    """What the device said of it; empty where no device spoke."""
+
+
+class FieldError(ScsiError):
+    """Bytes that are no such structure, or a value that does not fit its field."""
+
+
+class CheckCondition(ScsiError):
+    """A command that the device did not carry out, for a reason that has no class of its own."""
+
+
+class NotReady(CheckCondition):
+    """The device cannot work now; it may become ready, or need a hand."""
+
+
+class RecoveredError(CheckCondition):
+    """The command is done, with trouble on the way."""
+
+
+class HardwareError(CheckCondition):
+    """Something in the device is broken."""
+
+
+class CommandAborted(CheckCondition):
+    """The device gave the command up; it may be sent again."""
+
+
+class UnitAttention(CheckCondition):
+    """Something happened to the device since the last command: a reset, another medium. The command was not begun."""
+
+
+class IllegalRequest(CheckCondition):
+    """The command, or what it asks for, cannot be."""
+
+
+class UnknownCommand(IllegalRequest):
+    """The device, or this package, has no such command."""
+
+
+class CdbLengthError(IllegalRequest):
+    """A CDB that is cut short, or has bytes behind its end."""
+
+
+class InvalidField(IllegalRequest):
+    """A field of the CDB that is wrong: at ``byte``, its highest ``bit`` (7..0); None where nothing is told."""
+
+    def __init__(self, message: str, *, byte: int | None = None, bit: int | None = None) -> None:
+        super().__init__(message)
+        self.byte = byte
+        self.bit = bit
+
+
+class SavingNotSupported(IllegalRequest):
+    """The device keeps no saved values."""
+
+
+class NoSuchElement(IllegalRequest):
+    """The library has no element of this address, or none of the kind that is needed."""
+
+
+class DestinationFull(IllegalRequest):
+    """The element where a cartridge should go has one."""
+
+
+class SourceEmpty(IllegalRequest):
+    """The element that a cartridge should come from has none."""
+
+
+class RemovalPrevented(IllegalRequest):
+    """The cartridge is in use, or its removal was forbidden."""
+
+
+class ReservationConflict(ScsiError):
+    """Another host has reserved the device."""
+
+
+class Busy(ScsiError):
+    """The device takes no command now."""
+
+
+class CommandTimeout(ScsiError):
+    """The device did not finish within the time given; what state it is in is unknown."""
+
+
+class TransportLost(ScsiError):
+    """The way to the device is gone; whether the command was carried out is unknown."""
 
 
 class DeviceUrlError(ScsiError):
@@ -42,8 +154,16 @@ class NoMedium(ScsiError):
     """No tape is loaded."""
 
 
+class PositionUnknown(ScsiError):
+    """Nobody knows where the tape stands: rewind it, or go to an object by number."""
+
+
 class WriteProtected(ScsiError):
     """The tape, or the way it was opened, forbids writing."""
+
+
+class WriteOnce(WriteProtected):
+    """The tape takes nothing but what is appended, and the drive does not stand at the end of data."""
 
 
 class BlankCheck(ScsiError):
@@ -72,6 +192,14 @@ class CorruptImage(ScsiError):
 
 class CartridgeExists(ScsiError):
     """A new cartridge would replace something."""
+
+
+class LibraryExists(ScsiError):
+    """A new library would replace something."""
+
+
+class CorruptLibrary(ScsiError):
+    """The file that describes a virtual library is not one, or contradicts itself."""
 
 
 class TapFormatError(ScsiError):

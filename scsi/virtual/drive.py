@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scsi.errors import BlankCheck, EndOfMedium, NoMedium, WriteProtected
+from scsi.errors import BlankCheck, EndOfMedium, NoMedium, WriteOnce, WriteProtected
+from scsi.media import medium_of
 from scsi.tape import (
     MAX_BLOCK_BYTES,
     MAX_FILEMARKS,
@@ -25,14 +26,18 @@ def open_cartridge(path: Path, *, sync: bool = True, read_only: bool = False) ->
 
     DeviceBusy, NoMedium, NotAVirtualTape, CorruptImage or AccessDenied if it cannot be.
     """
-    return VirtualDrive(Cartridge(path, sync=sync, read_only=read_only), read_only=read_only)
+    medium = medium_of(path.name)
+    write_once = medium is not None and medium.write_once
+    return VirtualDrive(Cartridge(path, sync=sync, read_only=read_only), read_only=read_only, write_once=write_once)
 
 
 class VirtualDrive:
     """A :class:`scsi.tape.TapeDrive` on a cartridge; unloading it releases the cartridge to others."""
 
-    def __init__(self, cartridge: Cartridge, *, read_only: bool) -> None:
+    def __init__(self, cartridge: Cartridge, *, read_only: bool, write_once: bool = False) -> None:
+        """``write_once``: nothing on the tape is ever overwritten."""
         self._cartridge: Cartridge | None = cartridge
+        self._write_once = write_once
         self._at = 0
         self._write_protected = read_only or cartridge.header.write_protected
         self._stand(cartridge, self._at)
@@ -94,7 +99,7 @@ class VirtualDrive:
 
     def write_filemarks(self, count: int) -> WriteOutcome:
         """Write filemarks and commit; 0 commits what is there and overwrites nothing."""
-        cartridge = self._writable()
+        cartridge = self._writable(overwriting=count != 0)
         if not 0 <= count <= MAX_FILEMARKS:
             raise ValueError(f"{count} filemarks are not within 0..{MAX_FILEMARKS}")
         if count:
@@ -103,6 +108,13 @@ class VirtualDrive:
             self._at = cartridge.runs.end
         self._commit()
         return WriteOutcome(count, self._in_warning_zone(cartridge))
+
+    def erase(self) -> None:
+        """Make the position the end of data: everything from here on is gone."""
+        cartridge = self._writable()
+        if self._at < cartridge.runs.end:
+            cartridge.begin_write(self._at)
+        self._stand(cartridge, self._at)
 
     def space_blocks(self, count: int) -> SpaceOutcome:
         """Move over blocks; a filemark in the way is crossed and stops it."""
@@ -177,11 +189,13 @@ class VirtualDrive:
             raise NoMedium(message)
         return self._cartridge
 
-    def _writable(self) -> Cartridge:
+    def _writable(self, *, overwriting: bool = True) -> Cartridge:
         cartridge = self._medium()
         if self._write_protected:
             message = "the cartridge is write protected, or was opened for reading only"
             raise WriteProtected(message)
+        if overwriting and self._write_once and self._at < cartridge.runs.end:
+            raise WriteOnce(f"object {self._at} is on a tape that is written once")
         return cartridge
 
     def _commit(self) -> Cartridge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,23 @@ from scsi.virtual.drive import VirtualDrive, open_cartridge
 from scsi.virtual.image import cartridge_files, create_cartridge
 from scsi.virtual.journal import Header
 
-__all__ = ["SCHEME", "VirtualUrl", "ensure_cartridge", "open_url", "parse_size", "parse_url"]
+__all__ = [
+    "SCHEME",
+    "VirtualUrl",
+    "ensure_cartridge",
+    "open_url",
+    "parse_options",
+    "parse_size",
+    "parse_switch",
+    "parse_url",
+]
 
 SCHEME: Final = "virtual:"
 DEFAULT_CAPACITY_BYTES: Final = 1 << 40
 LARGEST_DEFAULT_WARNING_BYTES: Final = 256 << 20
 _SIZE: Final = re.compile(r"([0-9]{1,19})([KMGT]?)", re.IGNORECASE)
 _SHIFT: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_OPTIONS: Final = ("capacity", "early_warning", "sync")
 _SWITCH: Final = {"yes": True, "no": False}
 
 
@@ -40,7 +50,7 @@ def parse_url(url: str) -> VirtualUrl:
     location, _, query = url.removeprefix(SCHEME).partition("?")
     path = Path(location)
     cartridge_files(path)
-    options = _options(query)
+    options = parse_options(query, _OPTIONS)
     capacity = parse_size(options.get("capacity", str(DEFAULT_CAPACITY_BYTES)))
     usual_warning = min(capacity // 10, LARGEST_DEFAULT_WARNING_BYTES)
     early_warning = parse_size(options.get("early_warning", str(usual_warning)))
@@ -48,7 +58,7 @@ def parse_url(url: str) -> VirtualUrl:
         Header(capacity, early_warning)
     except ValueError as error:
         raise DeviceUrlError(f"{url!r}: {error}") from error
-    return VirtualUrl(path, capacity, early_warning, _switch(options.get("sync", "yes")))
+    return VirtualUrl(path, capacity, early_warning, parse_switch(options.get("sync", "yes")))
 
 
 def parse_size(text: str) -> int:
@@ -80,17 +90,19 @@ def open_url(url: VirtualUrl, *, read_only: bool = False) -> VirtualDrive:
     return open_cartridge(url.path, sync=url.sync, read_only=read_only)
 
 
-def _options(query: str) -> Mapping[str, str]:
+def parse_options(query: str, names: Sequence[str]) -> Mapping[str, str]:
+    """What follows the ``?`` of a device URL; DeviceUrlError for a name that is not in ``names``, or given twice."""
     options = dict[str, str]()
     for part in query.split("&") if query else []:
         key, _, value = part.partition("=")
-        if key not in ("capacity", "early_warning", "sync") or key in options:
-            raise DeviceUrlError(f"option {part!r} is unknown or given twice; there are capacity, early_warning, sync")
+        if key not in names or key in options:
+            raise DeviceUrlError(f"option {part!r} is unknown or given twice; there are {', '.join(names)}")
         options[key] = value
     return options
 
 
-def _switch(text: str) -> bool:
+def parse_switch(text: str) -> bool:
+    """``yes`` or ``no``."""
     if text not in _SWITCH:
         raise DeviceUrlError(f"sync is yes or no, not {text!r}")
     return _SWITCH[text]
