@@ -155,7 +155,7 @@ def _wire_type(kind: Any) -> str:  # noqa: ANN401 (construct has no types)
         return f"`{_UNION_NAMES[kind]}`"
     if isinstance(kind, xdr.FixedOpaque):
         return f"opaque[{kind.length}]"
-    named = {id(xdr.u32): "u32", id(xdr.u64): "u64"}.get(id(kind))
+    named = {id(xdr.i32): "i32", id(xdr.u32): "u32", id(xdr.u64): "u64"}.get(id(kind))
     return named or next(name for made, name in _PLAIN if isinstance(kind, made))
 
 

@@ -72,6 +72,11 @@ class _Members(dict[int, Any]):
         return member
 
 
+def _code(wire: Any) -> str:
+    """What struct calls a number of this wire type."""
+    return "Q" if wire is xdr.u64 else "i" if wire is xdr.i32 else "I"
+
+
 @cache
 def _members_of(kind: Any) -> _Members:
     return _Members(kind)
@@ -193,7 +198,7 @@ class _Reader(_Function):
 
     def _word(self, wire: Any, name: str, code: str = "") -> str:
         variable = self.variable(name)
-        self.run.append((code or ("Q" if wire is xdr.u64 else "I"), variable))
+        self.run.append((code or _code(wire), variable))
         return variable
 
     def _number(self, wire: Any, word: str, name: str) -> str:
@@ -333,7 +338,7 @@ class _Writer(_Function):
         if isinstance(wire, xdr.Ranged):
             value = self._assign(name, value)
             self.refuse_if(f"{value} > {wire.limit}", f"{name} is over {wire.limit}")
-        self.run.append(("Q" if wire is xdr.u64 else "I", value))
+        self.run.append((_code(wire), value))
 
     def _octets(self, value: str, name: str) -> str:
         """A variable for bytes, or for the bytes of another buffer."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from ndmp.enums import Error
 
-__all__ = ["ConnectionLost", "LocalProtocolError", "NdmpError", "RemoteProtocolError", "ReplyError", "XdrError"]
+__all__ = [
+    "ConnectionLost",
+    "LocalProtocolError",
+    "NdmpError",
+    "RemoteProtocolError",
+    "ReplyError",
+    "TlsError",
+    "XdrError",
+]
 
 
 class NdmpError(Exception):
@@ -33,6 +41,10 @@ class LocalProtocolError(NdmpError):
 
 class ConnectionLost(NdmpError):
     """The peer or the network ended the connection before the work was done."""
+
+
+class TlsError(ConnectionLost):
+    """The connection is not secure: a certificate was refused, or the two ends found no TLS in common."""
 
 
 class XdrError(NdmpError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 from ndmp.enums import Error
 from ndmp.errors import ReplyError
@@ -26,11 +26,19 @@ class Transition(Generic[S, E]):
     section: str
 
 
+@cache
+def _moves(table: tuple[Transition[Any, Any], ...]) -> dict[tuple[Any, Any], Any]:
+    """What all machines of a table share."""
+    return {(row.state, row.event): row.to for row in table}
+
+
 class Machine(Generic[S, E]):
     """A state and the table it may move in; a refusal changes nothing."""
 
-    def __init__(self, table: Iterable[Transition[S, E]], start: S) -> None:
-        self._to = {(row.state, row.event): row.to for row in table}
+    __slots__ = ("_to", "state")
+
+    def __init__(self, table: tuple[Transition[S, E], ...], start: S) -> None:
+        self._to: dict[tuple[S, E], S] = _moves(table)
         self.state = start
 
     def allows(self, event: E) -> bool:

@@ -91,7 +91,7 @@ DATA: Final = (
     Transition(_D.HALTED, _DT.ABORT, _D.HALTED, "3.5.2.9: any state but IDLE; changes nothing"),
     Transition(_D.HALTED, _DT.STOP, _D.IDLE, "3.5.2.8"),
 )
-"""No host of ours backs up files: the table is for the application's side, and for hosts that others write."""
+"""Enforced by services/data.py, which answers ILLEGAL_STATE to what has no row."""
 
 
 class MoverTrigger(Enum):

@@ -1,4 +1,4 @@
-"""Arithmetic of mover windows, as pure functions (draft 3.6.2.2). All numbers are bytes of the stream."""
+"""Arithmetic of mover windows and records, as pure functions (draft 3.6.2.2). All numbers are bytes of the stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ndmp.enums import Error, MoverMode
 from ndmp.errors import ReplyError
 from ndmp.types import ALL_ONES_64
 
-__all__ = ["Window", "audit_alignment", "audit_range"]
+__all__ = ["Window", "audit_alignment", "audit_blocks", "audit_range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,9 @@ def audit_alignment(window: Window, *, mode: MoverMode, record_bytes: int, error
         raise ReplyError(error, f"window length {window.length} is not a multiple of {record_bytes}")
     if mode == MoverMode.WRITE and window.offset % record_bytes:
         raise ReplyError(error, f"window offset {window.offset} is not a multiple of {record_bytes}")
+
+
+def audit_blocks(record_bytes: int, *, block_bytes: int, error: Error) -> None:
+    """Refuse with ``error`` records that are not whole blocks of a tape (draft 3.6.2.1); 0: of any size."""
+    if block_bytes and record_bytes % block_bytes:
+        raise ReplyError(error, f"records of {record_bytes} bytes on a tape with blocks of {block_bytes}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from io import BytesIO
 from struct import error as StructError  # noqa: N812
 from typing import (
@@ -34,6 +35,7 @@ from ndmp.enums import Error
 from ndmp.errors import XdrError
 
 __all__ = [
+    "I32",
     "POSTS",
     "REPLIES",
     "REQUESTS",
@@ -63,6 +65,7 @@ __all__ = [
     "struct",
 ]
 
+I32: TypeAlias = Annotated[int, xdr.i32]
 U16: TypeAlias = Annotated[int, xdr.u16]
 U32: TypeAlias = Annotated[int, xdr.u32]
 U64: TypeAlias = Annotated[int, xdr.u64]
@@ -267,5 +270,11 @@ def interpreted_decode(declared: type[S], body: bytes) -> S:
 
 def refusal(declared: type[R], error: Error) -> R:
     """A reply that says ``error`` and is zero or empty otherwise (draft 2.10: the fields are still sent)."""
-    empty = _struct_of(declared).parse(_ZEROS)
-    return dataclasses.replace(empty, error=error)  # type: ignore[no-any-return]
+    key: Any = declared
+    return dataclasses.replace(_empty(key), error=error)  # type: ignore[no-any-return]
+
+
+@cache
+def _empty(declared: Any) -> Any:
+    """Made once: whoever is refused may ask again at once."""
+    return _struct_of(declared).parse(_ZEROS)

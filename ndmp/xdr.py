@@ -31,6 +31,7 @@ __all__ = [
     "boolean",
     "enum",
     "fixed_opaque",
+    "i32",
     "opaque",
     "string",
     "u16",
@@ -45,6 +46,7 @@ MAX_OPAQUE: Final = 16 * 1024 * 1024
 MAX_ARRAY: Final = 0xFFFF
 """Elements of an array at most."""
 
+i32 = construct.Int32sb
 u32 = construct.Int32ub
 u64 = construct.Int64ub
 

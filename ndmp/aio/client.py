@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeVar, cast
 
+from ndmp.aio.handshake import left_early, lost
 from ndmp.aio.keepalive import keep_alive
 from ndmp.auth import md5_digest
 from ndmp.connection import Connection, Event, PostReceived, ReplyReceived, Undecodable
@@ -46,21 +48,20 @@ R = TypeVar("R", bound=Reply)
 
 
 @asynccontextmanager
-async def connect(host: str, port: int, *, deadline: float = 30.0, settle: float = 5.0) -> AsyncIterator[Client]:
+async def connect(
+    host: str, port: int, *, tls: ssl.SSLContext | None = None, deadline: float = 30.0, settle: float = 5.0
+) -> AsyncIterator[Client]:
     """A greeted connection to an NDMP host, closed at the end of the block. Times in seconds.
 
-    ``deadline``: for each answer, unless a call says otherwise; ``settle``: for that to a call that was cancelled.
-    ConnectionLost when there is nobody, RemoteProtocolError when the host refuses or does not greet.
+    ``tls``: how to make it secure (NDMPS); None for plain NDMP. ``deadline``: for each answer, unless a call says
+    otherwise; ``settle``: for that to a call that was cancelled. ConnectionLost when there is nobody, TlsError when TLS
+    fails, RemoteProtocolError when the host refuses or does not greet.
     """
-    try:
-        async with asyncio.timeout(deadline):
-            reader, writer = await asyncio.open_connection(host, port, limit=_CHUNK)
-    except (OSError, TimeoutError) as error:
-        raise ConnectionLost(f"no connection to {host} port {port}: {error or 'timed out'}") from error
+    reader, writer = await _dial(host, port, tls=tls, deadline=deadline)
     keep_alive(writer)
     try:
         async with asyncio.TaskGroup() as tasks:
-            client = Client(reader, writer, tasks, deadline=deadline, settle=settle)
+            client = Client(reader, writer, tasks, host=host, deadline=deadline, settle=settle)
             try:
                 await client.wait_for_greeting()
                 yield client
@@ -68,6 +69,22 @@ async def connect(host: str, port: int, *, deadline: float = 30.0, settle: float
                 await client.close()
     except BaseExceptionGroup as group:  # the connection's own tasks raise nothing: this is the caller's exception
         raise group.exceptions[0]  # noqa: B904  (it is no consequence of the group)
+
+
+async def _dial(
+    host: str, port: int, *, tls: ssl.SSLContext | None, deadline: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    limits = {"ssl_handshake_timeout": deadline, "ssl_shutdown_timeout": _FAREWELL} if tls else {}
+    failure = f"no connection to {host} port {port}"
+    try:
+        async with asyncio.timeout(deadline):
+            return await asyncio.open_connection(host, port, limit=_CHUNK, ssl=tls, **limits)
+    except TimeoutError as error:
+        raise ConnectionLost(f"{failure}: timed out") from error
+    except (ConnectionResetError, ConnectionAbortedError) as error:
+        raise left_early(failure) if tls else lost(error, failure, host=host) from error
+    except OSError as error:
+        raise lost(error, failure, host=host) from error
 
 
 class Client:
@@ -79,10 +96,12 @@ class Client:
         writer: asyncio.StreamWriter,
         tasks: asyncio.TaskGroup,
         *,
+        host: str,
         deadline: float,
         settle: float,
     ) -> None:
         self.deadline = deadline
+        self._host = host
         self._settle_deadline = settle
         self._writer = writer
         self._connection = Connection(max_record=_MAX_RECORD)
@@ -97,6 +116,15 @@ class Client:
     def local_host(self) -> str:
         """Our address on this connection: one that the host can reach."""
         return cast(str, self._writer.get_extra_info("sockname")[0])
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether this connection is under TLS."""
+        return self._writer.get_extra_info("ssl_object") is not None
+
+    @property
+    def _hint(self) -> str:
+        return "" if self.is_secure or self._greeting.done() else "; it may expect TLS"
 
     async def call(self, request: Request[R], *, deadline: float | None = None) -> R:
         """Send a request and wait for its reply.
@@ -121,7 +149,7 @@ class Client:
         except TimeoutError as error:
             raise TimeoutError(f"no answer to {type(request).__name__} within {seconds:g} s") from error
         except OSError as error:
-            raise ConnectionLost(f"connection lost in {type(request).__name__}: {error}") from error
+            raise lost(error, f"connection lost in {type(request).__name__}", host=self._host) from error
         except ReplyError as error:
             raise ReplyError(error.error, type(request).__name__) from error
         finally:
@@ -158,7 +186,7 @@ class Client:
             async with asyncio.timeout(self.deadline):
                 greeting = await asyncio.shield(self._greeting)
         except TimeoutError as error:
-            raise ConnectionLost(f"the host does not greet within {self.deadline:g} s") from error
+            raise ConnectionLost(f"the host does not greet within {self.deadline:g} s{self._hint}") from error
         if greeting.reason != ConnectionReason.CONNECTED:
             raise RemoteProtocolError(f"the host refuses: {greeting.reason.name} {greeting.text}")
         return greeting
@@ -251,11 +279,16 @@ class Client:
             while chunk := await reader.read(_CHUNK):
                 for event in self._connection.receive(chunk):
                     self._on_event(event)
-            self._lose(ConnectionLost("the host closed the connection"))
+            self._lose(self._closed())
         except OSError as error:
-            self._lose(ConnectionLost(f"connection lost: {error}"))
+            self._lose(lost(error, "connection lost", host=self._host))
         except NdmpError as error:
             self._lose(error)
+
+    def _closed(self) -> NdmpError:
+        if self.is_secure and not self._greeting.done():
+            return left_early("no greeting")
+        return ConnectionLost(f"the host closed the connection{self._hint}")
 
     def _lose(self, reason: NdmpError) -> None:
         self._lost = reason

@@ -131,6 +131,10 @@ class BackupChannel(OperationChannel, Protocol):
         """Send all of ``chunk``; returns its length. Raises OperationEnded when nobody takes it any more."""
         ...
 
+    def flush(self) -> None:
+        """Have everything that was written, and the history, on its way: before a note that the backup was made."""
+        ...
+
 
 class RecoverChannel(OperationChannel, Protocol):
     """The stream that a recovery reads, stretch by stretch."""
@@ -159,7 +163,7 @@ class WantedPath:
     """Relative to the backup's root; empty for everything."""
     destination_path: str
     name: str = ""
-    """A new last component; empty to keep it."""
+    """Its new last component, below the destination path; empty: the destination path is all of the new path."""
     other_name: str = ""
     node: int | None = None
     position: int | None = None

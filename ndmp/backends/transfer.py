@@ -95,6 +95,10 @@ class DataEnd(Protocol):
         """Wait for the other service of the same session; the name for its :meth:`connect_local`."""
         ...
 
+    def has_arrived(self) -> bool:
+        """Whether a listening end has its peer; waits for one who is at the door, until let in or turned away."""
+        ...
+
     def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
         """Connect to a listening peer within the deadline; ReplyError(CONNECT) if none answers."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ndmp.enums import CdbFlag, Error
-from ndmp.wire import U32, Opaque, Reply, Request, Text, reply, request
+from ndmp.wire import I32, U32, Opaque, Reply, Request, Text, reply, request
 
 __all__ = [
     "ScsiClose",
@@ -52,12 +52,12 @@ class ScsiGetState(Request["ScsiGetStateReply"]):
 
 @reply(0x202)
 class ScsiGetStateReply(Reply):
-    """Numbers of controller, target and unit: shorts in the draft, so a negative one reads as 2^32 - n here."""
+    """Numbers of controller, target and unit: signed shorts in the draft, so -1 can say that one is not known."""
 
     error: Error
-    controller: U32
-    target_id: U32
-    lun: U32
+    controller: I32
+    target_id: I32
+    lun: I32
 
 
 @request(0x204)

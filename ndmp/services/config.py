@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from ndmp.backends import Host
-from ndmp.enums import AddressType, AuthType, Error, TapeAttribute
+from ndmp.backends import DataBackend, FileSystem, Host, ScsiBackend, TapeBackend
+from ndmp.enums import AddressType, AuthType, Error, FsInfoUnsupported, ScsiAttribute, TapeAttribute
 from ndmp.errors import ReplyError
 from ndmp.messages.config import (
+    ButypeInfo,
     ClassVersions,
     ConfigGetAuthAttr,
     ConfigGetAuthAttrReply,
+    ConfigGetButypeInfo,
+    ConfigGetButypeInfoReply,
     ConfigGetConnectionType,
     ConfigGetConnectionTypeReply,
     ConfigGetExtList,
     ConfigGetExtListReply,
+    ConfigGetFsInfo,
+    ConfigGetFsInfoReply,
     ConfigGetHostInfo,
     ConfigGetHostInfoReply,
+    ConfigGetScsiInfo,
+    ConfigGetScsiInfoReply,
     ConfigGetServerInfo,
     ConfigGetServerInfoReply,
     ConfigGetTapeInfo,
@@ -25,13 +33,18 @@ from ndmp.messages.config import (
     ConfigSetExtListReply,
     DeviceCapability,
     DeviceInfo,
+    FsInfo,
     Pval,
+    ScsiDeviceCapability,
+    ScsiDeviceInfo,
 )
 from ndmp.messages.connect import AuthMd5Attributes, AuthTextAttributes
 from ndmp.messages.extensions.echo import ECHO_CLASS, ECHO_VERSIONS
 from ndmp.messages.extensions.fse import FSE_CLASS, FSE_VERSIONS
 from ndmp.services.connect import ConnectService
 from ndmp.services.routes import Route, Routes
+from ndmp.types import ALL_ONES_64
+from ndmp.wire import Request
 
 __all__ = ["ConfigService", "ExtensionService", "address_types_of", "offered_extensions"]
 
@@ -60,8 +73,20 @@ class ConfigService:
             ConfigGetServerInfo: Route(self._server_info, before_login=True),
             ConfigGetConnectionType: Route(self._connection_type),
             ConfigGetAuthAttr: Route(self._auth_attr, before_login=True),
-            ConfigGetTapeInfo: Route(self._tape_info),
+            **self._inventory(),
         }
+
+    def _inventory(self) -> Routes:
+        """What a host lacks is not asked about: those requests have no route, and are NOT_SUPPORTED (draft 2.5.3)."""
+        routes: dict[type[Request[Any]], Route] = {}
+        if tapes := self._host.tapes:
+            routes[ConfigGetTapeInfo] = Route(lambda _: _tape_info(tapes))
+        if changers := self._host.changers:
+            routes[ConfigGetScsiInfo] = Route(lambda _: _scsi_info(changers))
+        if served := self._host.data:
+            routes[ConfigGetButypeInfo] = Route(lambda _: _butype_info(served))
+            routes[ConfigGetFsInfo] = Route(lambda _: _fs_info(served), blocking=True)
+        return routes
 
     def _host_info(self, request: ConfigGetHostInfo) -> ConfigGetHostInfoReply:
         host = self._host
@@ -77,23 +102,70 @@ class ConfigService:
         return ConfigGetConnectionTypeReply(Error.NO_ERR, address_types_of(self._host))
 
     def _auth_attr(self, request: ConfigGetAuthAttr) -> ConfigGetAuthAttrReply:
+        if request.auth_type not in self._connect.auth_types:
+            raise ReplyError(Error.ILLEGAL_ARGS, "this way to log in is not offered")
         if request.auth_type == AuthType.TEXT:
             return ConfigGetAuthAttrReply(Error.NO_ERR, AuthTextAttributes())
-        if request.auth_type == AuthType.MD5:
-            return ConfigGetAuthAttrReply(Error.NO_ERR, AuthMd5Attributes(self._connect.new_challenge()))
-        raise ReplyError(Error.ILLEGAL_ARGS, "this way to log in is not offered")
+        return ConfigGetAuthAttrReply(Error.NO_ERR, AuthMd5Attributes(self._connect.new_challenge()))
 
-    def _tape_info(self, request: ConfigGetTapeInfo) -> ConfigGetTapeInfoReply:
-        if not self._host.tapes:
-            raise ReplyError(Error.NOT_SUPPORTED, "this host has no tape drives")
-        models: dict[str, list[DeviceCapability]] = {}
-        for name, tape in self._host.tapes.items():
-            pairs = tuple(Pval(*pair) for pair in tape.capabilities)
-            attributes = TapeAttribute.REWIND | TapeAttribute.UNLOAD
-            models.setdefault(tape.model, []).append(DeviceCapability(name, attributes, pairs))
-        return ConfigGetTapeInfoReply(
-            Error.NO_ERR, tuple(DeviceInfo(model, tuple(devices)) for model, devices in models.items())
-        )
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> tuple[Pval, ...]:
+    return tuple(Pval(*pair) for pair in pairs)
+
+
+def _tape_info(tapes: Mapping[str, TapeBackend]) -> ConfigGetTapeInfoReply:
+    """An entry is one drive. REWIND and UNLOAD would say what a close does: ours leaves the tape (draft 3.2.7)."""
+    drives = (
+        DeviceInfo(tape.model, (DeviceCapability(name, TapeAttribute.RAW, _pairs(tape.capabilities)),))
+        for name, tape in tapes.items()
+    )
+    return ConfigGetTapeInfoReply(Error.NO_ERR, tuple(drives))
+
+
+def _scsi_info(changers: Mapping[str, ScsiBackend]) -> ConfigGetScsiInfoReply:
+    devices = (ScsiDeviceInfo(changer.model, (_changer(name, changer),)) for name, changer in changers.items())
+    return ConfigGetScsiInfoReply(Error.NO_ERR, tuple(devices))
+
+
+def _changer(name: str, changer: ScsiBackend) -> ScsiDeviceCapability:
+    attributes = ScsiAttribute.SHARED_ROBOT if changer.shared else ScsiAttribute(0)
+    return ScsiDeviceCapability(name, attributes, _pairs(changer.capabilities))
+
+
+def _butype_info(served: DataBackend) -> ConfigGetButypeInfoReply:
+    butypes = (ButypeInfo(b.name, _pairs(b.environment), b.attributes) for b in served.butypes)
+    return ConfigGetButypeInfoReply(Error.NO_ERR, tuple(butypes))
+
+
+def _fs_info(served: DataBackend) -> ConfigGetFsInfoReply:
+    return ConfigGetFsInfoReply(Error.NO_ERR, tuple(map(_file_system, served.file_systems())))
+
+
+def _file_system(found: FileSystem) -> FsInfo:
+    numbers = {
+        FsInfoUnsupported.TOTAL_SIZE: found.total_bytes,
+        FsInfoUnsupported.USED_SIZE: found.used_bytes,
+        FsInfoUnsupported.AVAIL_SIZE: found.available_bytes,
+        FsInfoUnsupported.TOTAL_INODES: found.total_inodes,
+        FsInfoUnsupported.USED_INODES: found.used_inodes,
+    }
+    unsupported = FsInfoUnsupported(0)
+    for bit, number in numbers.items():
+        unsupported |= bit if number is None else FsInfoUnsupported(0)
+    total, used, available, inodes, used_inodes = (ALL_ONES_64 if n is None else n for n in numbers.values())
+    return FsInfo(
+        unsupported=unsupported,
+        fs_type=found.fs_type,
+        logical_device=found.name,
+        physical_device=found.device,
+        total_size=total,
+        used_size=used,
+        avail_size=available,
+        total_inodes=inodes,
+        used_inodes=used_inodes,
+        environment=_pairs(found.environment),
+        status=found.status,
+    )
 
 
 class ExtensionService:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from ndmp.auth import CHALLENGE_BYTES, digests_equal, md5_digest
@@ -27,22 +27,23 @@ __all__ = ["PROTOCOL_VERSION", "Accounts", "ConnectService"]
 PROTOCOL_VERSION: Final = 4
 Accounts = Callable[[str], bytes | None]
 """The secret of a user, or None for a stranger."""
+_KINDS: Final[Mapping[type, AuthType]] = {AuthText: AuthType.TEXT, AuthMd5: AuthType.MD5}
 
 
 class ConnectService:
     """The state of one control connection."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, auth_types: Collection[AuthType]) -> None:
         self._accounts = accounts
+        self.auth_types = tuple(auth_types)
         self._challenge: bytes | None = None
+        self.failed_logins = 0
         self.machine = Machine(CONNECTION, ConnectionState.GREETED)
         self.routes: Routes = {
             ConnectOpen: Route(self._open, before_login=True),
             ConnectClientAuth: Route(self._client_auth, before_login=True),
             ConnectClose: Route(self._close, before_login=True),
         }
-
-    auth_types: Final = (AuthType.MD5, AuthType.TEXT)
 
     @property
     def is_authorized(self) -> bool:
@@ -69,13 +70,14 @@ class ConnectService:
     def _client_auth(self, request: ConnectClientAuth) -> ConnectClientAuthReply:
         challenge, self._challenge = self._challenge, None
         if not self._proves(request, challenge):
+            self.failed_logins += 1
             raise ReplyError(Error.NOT_AUTHORIZED, "wrong name or password")
         self.machine.fire(ConnectionEvent.AUTHORIZED)
         return ConnectClientAuthReply(Error.NO_ERR)
 
     def _proves(self, request: ConnectClientAuth, challenge: bytes | None) -> bool:
         proof = request.proof
-        if not isinstance(proof, AuthText | AuthMd5):
+        if not isinstance(proof, AuthText | AuthMd5) or _KINDS[type(proof)] not in self.auth_types:
             raise ReplyError(Error.ILLEGAL_ARGS, "this way to log in is not offered")
         secret = self._accounts(proof.user)
         known = bool(secret)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ndmp.enums import Error
 from ndmp.errors import ReplyError
 
@@ -9,22 +11,28 @@ __all__ = ["Meeting"]
 
 
 class Meeting:
-    """The one LOCAL connection that a session may be about to make. Neither service knows the other."""
+    """The LOCAL connection that a session may be about to make. Neither service knows the other."""
 
     def __init__(self) -> None:
-        self._waiting: tuple[str, bytes] | None = None
+        self._waiting: dict[str, tuple[bytes, Callable[[], None]]] = {}
 
-    def wait(self, who: str, name: bytes) -> None:
-        """Service ``who`` listens by this name."""
-        self._waiting = who, name
+    def wait(self, who: str, name: bytes, met: Callable[[], None]) -> None:
+        """Service ``who`` listens by this name; ``met`` tells it that the other one is connected."""
+        self._waiting[who] = name, met
 
-    def take(self, who: str) -> bytes:
-        """The name by which the other one listens, for ``who`` to connect to; CONNECT if it does not."""
-        if self._waiting is None or self._waiting[0] == who:
+    def connect(self, connect: Callable[[bytes], None]) -> None:
+        """Connect by the name of the one that listens; CONNECT if none does. Who connects does not listen itself.
+
+        The listener is told before this returns: a request that relies on the connection may follow at once.
+        """
+        listener = next(iter(self._waiting), None)
+        if listener is None:
             raise ReplyError(Error.CONNECT, "the other service of this session does not listen locally")
-        return self._waiting[1]
+        name, met = self._waiting[listener]
+        connect(name)
+        self.leave(listener)
+        met()
 
     def leave(self, who: str) -> None:
         """Service ``who`` listens no more."""
-        if self._waiting is not None and self._waiting[0] == who:
-            self._waiting = None
+        self._waiting.pop(who, None)

@@ -46,14 +46,16 @@ from ndmp.messages.mover import (
     wire_address,
 )
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
+from ndmp.services.addresses import shown_address
 from ndmp.services.meeting import Meeting
 from ndmp.services.outbox import Outbox
+from ndmp.services.peer_wait import PeerWait
 from ndmp.services.profile import Profile
 from ndmp.services.routes import Route, Routes
 from ndmp.services.slot import Slot
 from ndmp.states import MOVER, MoverTrigger
 from ndmp.types import ALL_ONES_32, ALL_ONES_64
-from ndmp.window import Window, audit_alignment, audit_range
+from ndmp.window import Window, audit_alignment, audit_blocks, audit_range
 
 __all__ = ["MAX_MOVER_RECORD", "MoverService"]
 
@@ -92,6 +94,7 @@ class MoverService:
         self._digesting = digesting
         self._machine = Machine(MOVER, MoverState.IDLE)
         self._record_bytes = profile.preset_record_bytes
+        self._peer_wait = PeerWait()
         self._reset()
         self.routes: Routes = {
             MoverGetState: Route(self._get_state),
@@ -121,6 +124,10 @@ class MoverService:
         """Where the mover stands."""
         return self._machine.state
 
+    def interrupt(self) -> None:
+        """The application is gone: end a wait for a peer. Never blocks; callable from any thread."""
+        self._peer_wait.interrupt()
+
     def shut_down(self) -> None:
         """The session ends: stop the transfer, if any, and release the device."""
         if self._mover is not None:
@@ -142,7 +149,7 @@ class MoverService:
             pause_reason=self._pause_reason,
             halt_reason=self._halt_reason,
             record_size=self._record_bytes,
-            record_num=counters.record_num & ALL_ONES_32,
+            record_num=self._record_num(counters) & ALL_ONES_32,
             bytes_moved=counters.bytes_moved,
             seek_position=counters.seek_offset,
             bytes_left_to_read=counters.bytes_left_to_read,
@@ -151,25 +158,39 @@ class MoverService:
             address=self._address,
         )
 
+    def _record_num(self, counters: MoverCounters) -> int:
+        """A new window tells where the tape stands before anything moves in it (draft 3.6.1.1, 3.6.2.2)."""
+        return self._window.offset // self._record_bytes if self._window_is_new else counters.record_num
+
     def _set_record_size(self, request: MoverSetRecordSize) -> MoverSetRecordSizeReply:
         self._machine.audit(MoverTrigger.SET_RECORD_SIZE)
         if not 0 < request.length <= MAX_MOVER_RECORD:
             raise ReplyError(Error.ILLEGAL_ARGS, f"record size {request.length}")
+        self._audit_blocks(request.length, Error.ILLEGAL_ARGS)
         self._record_bytes = request.length
         self._window = Window()
         return MoverSetRecordSizeReply(Error.NO_ERR)
+
+    def _audit_blocks(self, record_bytes: int, error: Error) -> None:
+        if self._slot.tape:
+            audit_blocks(record_bytes, block_bytes=self._slot.tape.handle.status().block_bytes, error=error)
 
     def _set_window(self, request: MoverSetWindow) -> MoverSetWindowReply:
         self._machine.audit(MoverTrigger.SET_WINDOW)
         if not self._record_bytes:
             raise ReplyError(Error.PRECONDITION, "set a record size first")
-        window = Window(request.offset, request.length)
+        window = self._asked_for(request)
         if not self._means_no_window(window):
             audit_range(window.offset, window.length)
         if self.state == MoverState.PAUSED:
             audit_alignment(window, mode=self._mode, record_bytes=self._record_bytes, error=Error.ILLEGAL_ARGS)
         self._window, self._window_is_new = window, True
         return MoverSetWindowReply(Error.NO_ERR)
+
+    def _asked_for(self, request: MoverSetWindow) -> Window:
+        if self._profile.all_ones_at_any_offset and request.length == ALL_ONES_64:
+            return Window(request.offset, ALL_ONES_64 - request.offset)
+        return Window(request.offset, request.length)
 
     def _means_no_window(self, window: Window) -> bool:
         return self._profile.zero_window_is_endless and not window.length
@@ -178,23 +199,27 @@ class MoverService:
         self._audit_start(MoverTrigger.LISTEN, request.mode, request.address_type)
         mover = self._make(request.mode)
         if request.address_type == AddressType.LOCAL:
-            self._meeting.wait(_ME, mover.listen_local())
+            self._meeting.wait(_ME, mover.listen_local(), lambda: self._on_event(mover, MoverStarted(None)))
             address: Address = LocalAddress()
         else:
             address = wire_address(*mover.listen())
         self._start(MoverTrigger.LISTEN, mover, request.mode, address)
-        return MoverListenReply(Error.NO_ERR, self._address)
+        return MoverListenReply(Error.NO_ERR, address)
 
     def _connect(self, request: MoverConnect) -> MoverConnectReply:
         self._audit_start(MoverTrigger.CONNECT, request.mode, address_kind(request.address))
         mover = self._make(request.mode)
-        if isinstance(request.address, TcpAddresses):
-            peer: Address = wire_address(mover.connect([plain_address(each) for each in request.address.endpoints]))
-        else:
-            mover.connect_local(self._meeting.take(_ME))
-            peer = LocalAddress()
+        with self._peer_wait.of(mover):
+            peer = self._reach(mover, request.address)
         self._start(MoverTrigger.CONNECT, mover, request.mode, peer)
         return MoverConnectReply(Error.NO_ERR)
+
+    def _reach(self, mover: DataMover, address: Address) -> Address:
+        """Connect; where the peer is, as the connection knows it."""
+        if isinstance(address, TcpAddresses):
+            return wire_address(mover.connect([plain_address(each) for each in address.endpoints]))
+        self._meeting.connect(mover.connect_local)
+        return LocalAddress()
 
     def _audit_start(self, trigger: MoverTrigger, mode: MoverMode, address_type: AddressType | None) -> None:
         """Arguments, state, device, permission, then record size and window (draft 3.6.2.3, 3.6.2.4)."""
@@ -207,6 +232,7 @@ class MoverService:
         self._slot.audit_mode(mode)
         if not self._record_bytes:
             raise ReplyError(Error.PRECONDITION, "set a record size first")
+        self._audit_blocks(self._record_bytes, Error.PRECONDITION)
         if self._means_no_window(self._window):
             return
         if not self._window.length:
@@ -214,10 +240,8 @@ class MoverService:
         audit_alignment(self._window, mode=mode, record_bytes=self._record_bytes, error=Error.PRECONDITION)
 
     def _make(self, mode: MoverMode) -> DataMover:
-        """A data path whose events are dropped once another has taken its place."""
-
         def report(event: MoverEvent) -> None:
-            self._inject(lambda: self._on_event(event) if self._mover is mover else None)
+            self._inject(lambda: self._on_event(mover, event))
 
         mover = self._factory.mover(mode, self._record_bytes, self._slot.device, report, self._local_host)
         self._give_window(mover)
@@ -231,7 +255,7 @@ class MoverService:
 
     def _start(self, trigger: MoverTrigger, mover: DataMover, mode: MoverMode, address: Address) -> None:
         self._machine.fire(trigger)
-        self._mover, self._mode, self._address = mover, mode, address
+        self._mover, self._mode, self._address = mover, mode, shown_address(address)
         self._window_is_new = False
 
     def _require(self, trigger: MoverTrigger) -> DataMover:
@@ -241,6 +265,7 @@ class MoverService:
         return self._mover
 
     def _read(self, request: MoverRead) -> MoverReadReply:
+        self._note_arrival()
         mover = self._require(MoverTrigger.READ)
         if self._mode != MoverMode.WRITE:
             raise ReplyError(Error.ILLEGAL_STATE, "the mover writes to tape")
@@ -248,12 +273,18 @@ class MoverService:
         mover.read(request.offset, request.length)
         return MoverReadReply(Error.NO_ERR)
 
+    def _note_arrival(self) -> None:
+        """The peer's own connect may be answered before this end tells of it: what follows must not find LISTEN."""
+        if self._mover is not None and self._machine.allows(MoverTrigger.ACCEPTED) and self._mover.has_arrived():
+            self._machine.fire(MoverTrigger.ACCEPTED)
+
     def _continue(self, request: MoverContinue) -> MoverContinueReply:
         mover = self._require(MoverTrigger.CONTINUE)
         if not self._window_is_new and not self._profile.continue_without_window:
             raise ReplyError(Error.PRECONDITION, "set a window first")
         self._slot.device()
         self._slot.audit_mode(self._mode)
+        self._audit_blocks(self._record_bytes, Error.PRECONDITION)
         if self._window_is_new:
             self._give_window(mover)
         self._machine.fire(MoverTrigger.CONTINUE)
@@ -290,11 +321,15 @@ class MoverService:
         self._halt_reason, self._pause_reason = reason, MoverPauseReason.NA
         self._outbox.post(NotifyMoverHalted(reason))
 
-    def _on_event(self, event: MoverEvent) -> None:
+    def _on_event(self, mover: DataMover, event: MoverEvent) -> None:
+        """Act on what the path in use tells; one that was replaced is not heard."""
+        if self._mover is not mover:
+            return
         match event:
-            case MoverStarted(address) if self._machine.allows(MoverTrigger.ACCEPTED):
-                self._machine.fire(MoverTrigger.ACCEPTED)
-                self._address = wire_address(address) if address else LocalAddress()
+            case MoverStarted(address) if self._machine.allows(MoverTrigger.ENDED):
+                if self._machine.allows(MoverTrigger.ACCEPTED):
+                    self._machine.fire(MoverTrigger.ACCEPTED)
+                self._address = shown_address(wire_address(address)) if address else LocalAddress()
             case MoverPaused(reason, seek_offset) if self._machine.allows(MoverTrigger.PAUSED):
                 self._machine.fire(MoverTrigger.PAUSED)
                 self._on_pause(reason, seek_offset)

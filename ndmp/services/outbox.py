@@ -13,12 +13,13 @@ class Outbox:
     """Collects posts in order."""
 
     def __init__(self) -> None:
-        self._posts: list[Post] = []
+        self.posts: list[Post] = []
+        """What has not been taken yet."""
         self._log_id = 0
 
     def post(self, post: Post) -> None:
         """Add a notification."""
-        self._posts.append(post)
+        self.posts.append(post)
 
     def log(self, log_type: LogType, text: str) -> None:
         """Add a line for the application's log."""
@@ -27,5 +28,5 @@ class Outbox:
 
     def take(self) -> list[Post]:
         """What there is, and forget it."""
-        posts, self._posts = self._posts, []
+        posts, self.posts = self.posts, []
         return posts

@@ -1,58 +1,63 @@
 """One session of a host: everything between a control connection's bytes and the backends, without a socket.
 
-The shell feeds bytes, runs each :class:`Task` that comes out, in order and one at a time (in a worker thread if it is
-``blocking``), and then sends :meth:`Session.take_output`.
+The shell pushes bytes and lets the session :meth:`~Session.answer`; it runs each :class:`Task` that this leaves to it
+(in a worker thread if it is ``blocking``), and then sends :meth:`Session.take_output`.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ndmp.backends import Host, MoverFactory
-from ndmp.connection import Connection, Event, Header, ReplyReceived, RequestReceived, Undecodable
-from ndmp.enums import ConnectionReason, Error, FseFeature, MessageType, MoverState
+from ndmp.backends import Host
+from ndmp.connection import Connection, Header, RequestReceived, Undecodable
+from ndmp.enums import ConnectionReason, Error, MessageType
 from ndmp.errors import ReplyError, XdrError
-from ndmp.messages.config import ConfigSetExtList
-from ndmp.messages.extensions.echo import TestEcho, TestEcho2, TestEcho2Reply, TestEchoReply
-from ndmp.messages.extensions.fse import FseGetInfo, FseGetInfoReply
+from ndmp.messages.connect import ConnectClientAuth, ConnectClose
 from ndmp.messages.notify import NotifyConnectionStatus
-from ndmp.records import MAX_RECORD
-from ndmp.services.config import ConfigService, ExtensionService, address_types_of, offered_extensions
+from ndmp.records import EARLY_RECORD, MAX_RECORD
+from ndmp.services.config import ExtensionService, offered_extensions
 from ndmp.services.connect import PROTOCOL_VERSION, Accounts, ConnectService
-from ndmp.services.data import DataService
-from ndmp.services.files import FileService
-from ndmp.services.meeting import Meeting
-from ndmp.services.mover import Inject, MoverService
+from ndmp.services.interfaces import Interfaces
+from ndmp.services.mover import Inject
 from ndmp.services.outbox import Outbox
 from ndmp.services.profile import STRICT, Profile
 from ndmp.services.routes import Route
-from ndmp.services.scsi import ScsiService
-from ndmp.services.slot import Slot
-from ndmp.services.tape import TapeService, write_implicit_filemark
-from ndmp.services.tape_digest import TapeDigestService
 from ndmp.states import ConnectionEvent
 from ndmp.wire import REPLIES, Reply, Request, refusal
 
-__all__ = ["Session", "Task"]
+__all__ = ["OTHERS_FIRST", "Session", "Task"]
 
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Task:
     """Work for the shell."""
 
     run: Callable[[], None]
     blocking: bool = False
-    barrier: bool = False
-    """How the next message decodes depends on it: run it before more is taken from :meth:`Session.receive`."""
+    """It may wait for a device or a peer."""
+    login: bool = False
+    """It tries to log in; compare :attr:`Session.failed_logins` before and after."""
+
+
+def _nothing() -> None:
+    """Others have been first."""
+
+
+OTHERS_FIRST: Final = Task(_nothing)
+"""More may have come, but enough was answered in a row."""
 
 
 class Session:
-    """The services of one control connection. ``clock`` gives seconds since 1970 for message headers."""
+    """The services of one control connection. ``clock`` gives seconds since 1970 for message headers.
+
+    ``early_record``: bytes of a record at most before login; ``max_record``: after it.
+    """
 
     def __init__(
         self,
@@ -64,75 +69,26 @@ class Session:
         local_host: str,
         profile: Profile = STRICT,
         max_record: int = MAX_RECORD,
+        early_record: int = EARLY_RECORD,
     ) -> None:
-        self._host = host
+        self.is_closed = False
+        """Whether the application asked to close."""
         self._clock = clock
-        self._connection = Connection(max_record=max_record)
+        self._max_record = max_record
+        self._connection = Connection(max_record=min(early_record, max_record))
         self._output: list[bytes] = []
         self._outbox = Outbox()
-        self._slot = Slot()
-        self._connect = ConnectService(accounts)
+        self._connect = ConnectService(accounts, profile.auth_types)
         self._extensions = ExtensionService(offered_extensions(host), self._connection.extensions)
-        self._routes: dict[type[Request[Any]], Route] = {
-            TestEcho: Route(lambda r: TestEchoReply(Error.NO_ERR, r.text)),
-            TestEcho2: Route(lambda r: TestEcho2Reply(Error.NO_ERR, r.text, r.number)),
-            **self._connect.routes,
-            **ConfigService(host, self._connect).routes,
-            **self._extensions.routes,
-        }
-        self._mover: MoverService | None = None
-        self._digest: TapeDigestService | None = None
-        self._files: FileService | None = None
-        self._data: DataService | None = None
-        if host.movers:
-            self._add_transfers(host, host.movers, inject, profile, local_host)
-        self._add_devices(host)
-
-    def _add_transfers(
-        self, host: Host, movers: MoverFactory, inject: Inject, profile: Profile, local_host: str
-    ) -> None:
-        meeting, address_types = Meeting(), address_types_of(host)
-        self._mover = MoverService(
-            movers,
-            self._slot,
+        self._interfaces = Interfaces(
+            host,
+            self._connect,
+            self._extensions,
             self._outbox,
-            profile=profile,
             inject=inject,
             local_host=local_host,
-            meeting=meeting,
-            digesting=self._is_digesting,
-            address_types=address_types,
+            profile=profile,
         )
-        self._routes.update(self._mover.routes)
-        if host.tapes:
-            self._digest = TapeDigestService(
-                movers, self._slot, self._outbox, inject=inject, mover_idle=self._mover_is_idle
-            )
-            self._routes.update(self._digest.routes)
-        if host.data:
-            self._data = DataService(
-                host.data,
-                movers,
-                self._outbox,
-                inject=inject,
-                local_host=local_host,
-                meeting=meeting,
-                address_types=address_types,
-                read_local=self._mover.read_local,
-            )
-            self._routes.update(self._data.routes)
-
-    def _add_devices(self, host: Host) -> None:
-        if host.tapes:
-            tape = TapeService(host.tapes, self._slot, moving=self._is_moving, awaited=self._is_listening)
-            self._routes.update(tape.routes)
-        if host.changers:
-            self._routes.update(ScsiService(host.changers, self._slot).routes)
-        if host.files:
-            self._files = FileService(host.files, self._slot, busy=lambda: self._is_moving() or self._is_listening())
-            self._routes.update(self._files.routes)
-        if host.files or self._digest:
-            self._routes[FseGetInfo] = Route(self._fse_info)
 
     # -- for the shell -------------------------------------------------------------------------------------------
 
@@ -144,17 +100,49 @@ class Session:
         """Say why the host closes the connection (draft 4.1.2)."""
         self._outbox.post(NotifyConnectionStatus(ConnectionReason.SHUTDOWN, 0, text))
 
+    def push(self, chunk: bytes) -> None:
+        """Take in what has come."""
+        self._connection.push(chunk)
+
+    def answer(self, at_most: int = sys.maxsize) -> Task | None:
+        """Answer the requests that have come, in order, up to the first one that is for the shell: it is returned.
+
+        Run it before the next call: how a message decodes depends on those before it. None when no request is left,
+        OTHERS_FIRST when ``at_most`` are answered. RemoteProtocolError when the connection must be dropped.
+        """
+        for _ in range(at_most):
+            if self.is_closed or (event := self._connection.next_event()) is None:
+                return None
+            if type(event) is RequestReceived:
+                header, request = event.header, event.message
+                route = self._interfaces.route(request)
+                if route is None:
+                    self._refuse_by_header(header, Error.NOT_SUPPORTED)
+                elif route.blocking or type(request) in _COMING_AND_GOING:
+                    return self._task(header, request, route)
+                else:
+                    self._answer(header, request, route)
+            elif event.header.message_type != MessageType.REPLY:  # of a reply nothing is asked
+                self._refuse_by_header(
+                    event.header, Error.XDR_DECODE if isinstance(event, Undecodable) else Error.NOT_SUPPORTED
+                )
+        return OTHERS_FIRST
+
     def receive(self, chunk: bytes) -> Iterator[Task]:
-        """The work in ``chunk``; RemoteProtocolError when the connection must be dropped."""
-        for event in self._connection.receive(chunk):
-            if event.header.message_type == MessageType.REPLY or isinstance(event, ReplyReceived):
-                continue  # nothing was asked of the application
-            yield self._task(event)
+        """Take in and answer what has come, and all the work that :meth:`answer` leaves."""
+        self.push(chunk)
+        return iter(self.answer, None)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes received that no task has come from yet."""
+        return self._connection.held_bytes
 
     def take_output(self) -> bytes:
         """Replies and notifications so far, in order."""
+        if self._outbox.posts:
+            self._send_posts()
         output, self._output = self._output, []
-        output += [self._connection.send_post(post, now=self._clock()) for post in self._outbox.take()]
         return b"".join(output)
 
     @property
@@ -163,99 +151,76 @@ class Session:
         return self._connect.is_authorized
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the application asked to close."""
-        return self._connect.is_closed
+    def failed_logins(self) -> int:
+        """How many logins were refused for a wrong name or password."""
+        return self._connect.failed_logins
+
+    def interrupt(self) -> None:
+        """The application is gone: end every wait for a peer. Never blocks; callable while a task runs, any thread."""
+        self._interfaces.interrupt()
 
     def shut_down(self) -> None:
         """End of the session: stop transfers, write the implicit filemark, release devices. May block."""
-        services = (self._data, self._mover, self._digest, self._files)
-        for release in (*(service.shut_down for service in services if service), self._mark_tape, self._slot.close):
-            try:
-                release()
-            except Exception:  # noqa: BLE001  (what one backend fails to release must not keep the rest)
-                _log.exception("a session's end is not clean")
-
-    def _mark_tape(self) -> None:
-        if self._slot.tape:
-            write_implicit_filemark(self._slot.tape)
+        try:
+            self._interfaces.shut_down()
+        except Exception:  # noqa: BLE001  (what a backend fails to release is for the log; nobody else listens)
+            _log.exception("a session's end is not clean")
 
     # -- dispatch ------------------------------------------------------------------------------------------------
 
-    def _task(self, event: Event) -> Task:
-        if isinstance(event, RequestReceived):
-            header, request = event.header, event.message
-            route = self._routes.get(type(request))
-            return Task(
-                lambda: self._answer(header, request, route),
-                blocking=bool(route and route.blocking),
-                barrier=isinstance(request, ConfigSetExtList),
-            )
-        error = Error.XDR_DECODE if isinstance(event, Undecodable) else Error.NOT_SUPPORTED
-        return Task(lambda: self._refuse_by_header(event.header, error))
+    def _task(self, header: Header, request: Request[Any], route: Route) -> Task:
+        if isinstance(request, _COMING_AND_GOING):
+            login = isinstance(request, ConnectClientAuth)
+            return Task(lambda: self._come_or_go(header, request, route), login=login)
+        return Task(lambda: self._answer(header, request, route), blocking=route.blocking)
 
     def _refuse_by_header(self, header: Header, error: Error) -> None:
         if not self._connect.is_authorized:
             error = Error.NOT_AUTHORIZED
         self._output.append(self._connection.send_error(header, error, now=self._clock()))
 
-    def _answer(self, header: Header, request: Request[Any], route: Route | None) -> None:
-        if route is None:
-            self._refuse_by_header(header, Error.NOT_SUPPORTED)
-            return
+    def _come_or_go(self, header: Header, request: Request[Any], route: Route) -> None:
+        self._answer(header, request, route)
+        self.is_closed = self._connect.is_closed
+        if self._connect.is_authorized:
+            self._connection.max_record = self._max_record
+
+    def _answer(self, header: Header, request: Request[Any], route: Route) -> None:
         reply = self._reply(request, route)
         if reply is not None:
-            self._output.append(self._encoded(header, reply))
-        # Posts that the handler caused follow its reply.
+            try:
+                self._output.append(self._connection.send_reply(header, reply, now=self._clock()))
+            except XdrError as error:
+                _log.error("a backend's answer does not fit the wire: %s", error)
+                self._output.append(self._connection.send_error(header, Error.XDR_ENCODE, now=self._clock()))
+        if self._outbox.posts:
+            self._send_posts()  # those that the handler caused follow its reply
+
+    def _send_posts(self) -> None:
         self._output += [self._connection.send_post(post, now=self._clock()) for post in self._outbox.take()]
 
-    def _encoded(self, header: Header, reply: Reply) -> bytes:
-        try:
-            return self._connection.send_reply(header, reply, now=self._clock())
-        except XdrError as error:
-            _log.error("a backend's answer does not fit the wire: %s", error)
-            return self._connection.send_error(header, Error.XDR_ENCODE, now=self._clock())
-
     def _reply(self, request: Request[Any], route: Route) -> Reply | None:
-        declared = REPLIES[request.wire_code, request.wire_version]
         try:
-            self._audit(request, route)
+            if not self._connect.is_authorized:
+                self._audit_stranger(request, route)
+            if request.wire_code >> 16:
+                self._extensions.fix_default()
             return route.handler(request)
         except ReplyError as error:
             _log.info("%s refused: %s", type(request).__name__, error)
-            return refusal(declared, error.error)
+            refused = error.error
         except Exception:  # noqa: BLE001  (a backend's bug is this request's failure, not the session's)
             _log.exception("%s failed", type(request).__name__)
-            return refusal(declared, Error.UNDEFINED)
+            refused = Error.UNDEFINED
+        return refusal(REPLIES[request.wire_code, request.wire_version], refused)
 
-    def _audit(self, request: Request[Any], route: Route) -> None:
-        """Permission of the connection: before login, few requests; any but CONNECT_* accepts the version."""
-        if not route.before_login and not self._connect.is_authorized:
+    def _audit_stranger(self, request: Request[Any], route: Route) -> None:
+        """Before login, few requests are permitted; any but CONNECT_* accepts the version that was greeted with."""
+        if not route.before_login:
             raise ReplyError(Error.NOT_AUTHORIZED, "log in first")
         if request.wire_code not in _CONNECT_CODES and self._connect.machine.allows(ConnectionEvent.REQUEST):
             self._connect.machine.fire(ConnectionEvent.REQUEST)
-        if request.wire_code >> 16:
-            self._extensions.fix_default()
-
-    def _fse_info(self, request: FseGetInfo) -> FseGetInfoReply:
-        files = self._host.files
-        features = FseFeature.TAPE_DIGEST if self._digest else FseFeature(0)
-        if files:
-            features |= FseFeature.FILES_READ | (FseFeature.FILES_WRITE if files.writable else FseFeature(0))
-        algorithms = files.algorithms if files else self._host.movers.algorithms if self._host.movers else ()
-        return FseGetInfoReply(Error.NO_ERR, features, tuple(algorithms))
-
-    def _mover_is_idle(self) -> bool:
-        return self._mover is None or self._mover.state == MoverState.IDLE
-
-    def _is_digesting(self) -> bool:
-        return self._digest is not None and self._digest.is_active
-
-    def _is_moving(self) -> bool:
-        return self._is_digesting() or (self._mover is not None and self._mover.state == MoverState.ACTIVE)
-
-    def _is_listening(self) -> bool:
-        return self._mover is not None and self._mover.state == MoverState.LISTEN
 
 
+_COMING_AND_GOING: Final = (ConnectClientAuth, ConnectClose)
 _CONNECT_CODES: Final = (0x900, 0x902)

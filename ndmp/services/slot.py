@@ -19,7 +19,9 @@ class OpenTape:
     handle: TapeHandle
     mode: TapeOpenMode
     unmarked: bool = False
-    """Blocks were written and no filemark since (draft 3.4.3)."""
+    """Blocks were written and no filemark since (draft 3.4.1)."""
+    mark_failed: bool = False
+    """A TAPE_CLOSE could not write the mark; another one right after it does not try (draft 3.4.3)."""
     end_announced: bool = False
     """Early warning was told; it is told once (draft 3.4.6)."""
     end_due: bool = False
@@ -41,11 +43,11 @@ class Slot:
     def __init__(self) -> None:
         self.tape: OpenTape | None = None
         self.file: OpenFile | None = None
-        self.changer: ScsiHandle | None = None
+        self.scsi: ScsiHandle | None = None
 
     def audit_empty(self) -> None:
         """Refuse a second open: DEVICE_OPENED."""
-        if self.tape or self.file or self.changer:
+        if self.tape or self.file or self.scsi:
             raise ReplyError(Error.DEVICE_OPENED, "this session has a device open")
 
     def require_tape(self) -> OpenTape:
@@ -60,17 +62,17 @@ class Slot:
             raise ReplyError(Error.DEV_NOT_OPEN, "no fragment is open")
         return self.file
 
-    def require_changer(self) -> ScsiHandle:
-        """The open media changer; DEV_NOT_OPEN."""
-        if self.changer is None:
+    def require_scsi(self) -> ScsiHandle:
+        """The device opened by SCSI_OPEN; DEV_NOT_OPEN."""
+        if self.scsi is None:
             raise ReplyError(Error.DEV_NOT_OPEN, "no SCSI device is open")
-        return self.changer
+        return self.scsi
 
     def close(self) -> None:
-        """Release the tape or the changer, if one is open; a fragment is for the file service to close."""
+        """Release the tape or SCSI device, if one is open; a fragment is for the file service to close."""
         tape, self.tape = self.tape, None
-        changer, self.changer = self.changer, None
-        for handle in (tape and tape.handle, changer):
+        scsi, self.scsi = self.scsi, None
+        for handle in (tape and tape.handle, scsi):
             if handle:
                 handle.close()
 

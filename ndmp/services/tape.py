@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ndmp.backends import ReadEnd, TapeBackend, TapeHandle
 from ndmp.enums import Error, TapeFlag, TapeOpenMode, TapeOperation, TapeUnsupported
@@ -24,9 +24,11 @@ from ndmp.messages.tape import (
     TapeWrite,
     TapeWriteReply,
 )
+from ndmp.services.commands import execute_cdb
 from ndmp.services.routes import Route, Routes
 from ndmp.services.slot import OpenTape, Slot
 from ndmp.types import ALL_ONES_32, ALL_ONES_64
+from ndmp.wire import Reply, Request
 
 __all__ = ["MAX_TAPE_BLOCK", "TapeService", "write_implicit_filemark"]
 
@@ -37,10 +39,10 @@ _MAX_COUNT: Final = 0xFFFFFF
 
 
 def write_implicit_filemark(tape: OpenTape) -> None:
-    """End what was written with a filemark, unless there is one (draft 3.4.3)."""
+    """End what was written with a filemark, unless there is one (draft 3.4.1); one that fails stays due."""
     if tape.unmarked:
-        tape.unmarked = False
         tape.handle.write_filemarks(1)
+        tape.unmarked = False
 
 
 class TapeService:
@@ -62,14 +64,25 @@ class TapeService:
         self._moving = moving
         self._awaited = awaited
         self.routes: Routes = {
-            TapeOpen: Route(self._open, blocking=True),
+            TapeOpen: Route(self._in_between(self._open), blocking=True),
             TapeClose: Route(self._close, blocking=True),
-            TapeGetState: Route(self._get_state),
-            TapeMtio: Route(self._mtio, blocking=True),
-            TapeWrite: Route(self._write, blocking=True),
-            TapeRead: Route(self._read, blocking=True),
-            TapeExecuteCdb: Route(self._execute_cdb),
+            TapeGetState: Route(self._in_between(self._get_state)),
+            TapeMtio: Route(self._in_between(self._mtio), blocking=True),
+            TapeWrite: Route(self._in_between(self._write), blocking=True),
+            TapeRead: Route(self._in_between(self._read), blocking=True),
+            TapeExecuteCdb: Route(self._in_between(self._execute_cdb), blocking=True),
         }
+
+    def _in_between(self, handler: Callable[[Any], Reply]) -> Callable[[Request[Any]], Reply]:
+        """Any request but TAPE_CLOSE: the filemark that a close failed to write is due again (draft 3.4.3)."""
+
+        def answer(request: Request[Any]) -> Reply:
+            tape = self._slot.tape
+            if tape and tape.mark_failed:
+                tape.unmarked, tape.mark_failed = True, False
+            return handler(request)
+
+        return answer
 
     def _audit_still(self) -> OpenTape:
         """The open tape, unless a transfer moves it."""
@@ -97,9 +110,13 @@ class TapeService:
 
     def _close(self, request: TapeClose) -> TapeCloseReply:
         tape = self._audit()
-        write_implicit_filemark(tape)  # if it fails the drive stays open, and the next close writes nothing
-        self._slot.tape = None
+        # Noted before it is tried: if it fails the drive stays open, and a close right after this one does no I/O.
+        tape.mark_failed, tape.unmarked = tape.unmarked, False
+        if tape.mark_failed:
+            tape.handle.write_filemarks(1)
+            tape.mark_failed = False
         tape.handle.close()
+        self._slot.tape = None
         return TapeCloseReply(Error.NO_ERR)
 
     def _get_state(self, request: TapeGetState) -> TapeGetStateReply:
@@ -129,6 +146,8 @@ class TapeService:
         tape = self._audit_still()
         if request.operation not in _MOTIONS:
             raise ReplyError(Error.ILLEGAL_ARGS, f"operation {request.operation}")
+        if not request.count and request.operation in _COUNTED:
+            return TapeMtioReply(Error.NO_ERR, 0)
         if request.operation == TapeOperation.EOF:
             return self._write_filemarks(tape, request.count)
         if request.operation != TapeOperation.TUR:
@@ -140,46 +159,64 @@ class TapeService:
         _audit_writable(tape)
         if count > _MAX_COUNT:
             raise ReplyError(Error.ILLEGAL_ARGS, f"{count} filemarks at once")
-        if count:
-            tape.handle.write_filemarks(count)
-            tape.unmarked = False
+        tape.handle.write_filemarks(count)
+        tape.unmarked = False
         return TapeMtioReply(Error.NO_ERR, 0)
 
     def _write(self, request: TapeWrite) -> TapeWriteReply:
-        tape = self._audit()
+        tape = self._slot.require_tape()
         _audit_writable(tape)
         if not request.block:
             return TapeWriteReply(Error.NO_ERR, 0)
-        if len(request.block) > MAX_TAPE_BLOCK:
-            raise ReplyError(Error.ILLEGAL_ARGS, f"a block of {len(request.block)} bytes")
+        self._audit()
+        block_bytes = _audit_length(tape, len(request.block)) or len(request.block)
+        if len(request.block) % block_bytes:
+            raise ReplyError(Error.ILLEGAL_ARGS, f"{len(request.block)} bytes are no blocks of {block_bytes}")
         if tape.end_due:
             tape.end_due = False
             raise ReplyError(Error.EOM, "early warning; the next write is tried again")
-        written = tape.handle.write_records(memoryview(request.block), len(request.block))
-        tape.unmarked = True
-        tape.end_due = written.early_warning and not tape.end_announced
-        tape.end_announced = written.early_warning
+        early_warning = _write_blocks(tape, memoryview(request.block), block_bytes)
+        tape.end_due = early_warning and not tape.end_announced
+        tape.end_announced = early_warning
         return TapeWriteReply(Error.NO_ERR, len(request.block))
 
     def _read(self, request: TapeRead) -> TapeReadReply:
-        tape = self._audit()
+        tape = self._slot.require_tape()
         if not request.count:
             return TapeReadReply(Error.NO_ERR, b"")
-        if request.count > MAX_TAPE_BLOCK:
-            raise ReplyError(Error.ILLEGAL_ARGS, f"a block of {request.count} bytes")
-        block = bytearray(request.count)
-        outcome = tape.handle.read_records(memoryview(block), request.count)
+        self._audit()
+        block_bytes = _audit_length(tape, request.count) or request.count
+        blocks = bytearray(-(-request.count // block_bytes) * block_bytes)
+        outcome = tape.handle.read_records(memoryview(blocks), block_bytes)
         if not outcome.records:
             raise ReplyError(Error.EOF if outcome.end is ReadEnd.FILEMARK else Error.EOM)
-        return TapeReadReply(Error.NO_ERR, bytes(block[: outcome.bytes_read]))
+        return TapeReadReply(Error.NO_ERR, bytes(blocks[: min(outcome.bytes_read, request.count)]))
 
     def _execute_cdb(self, request: TapeExecuteCdb) -> TapeExecuteCdbReply:
-        self._audit_still()
-        raise ReplyError(Error.NOT_SUPPORTED, "this drive takes no SCSI commands")
+        return execute_cdb(self._audit_still().handle, request, TapeExecuteCdbReply)
 
 
 def _known(number: int | None, unknown: int) -> int:
     return unknown if number is None else min(number, unknown)
+
+
+def _audit_length(tape: OpenTape, length: int) -> int:
+    """Refuse what is too long for a message: ILLEGAL_ARGS. Returns the bytes of a fixed block, 0 if they vary."""
+    if length > MAX_TAPE_BLOCK:
+        raise ReplyError(Error.ILLEGAL_ARGS, f"a block of {length} bytes")
+    return tape.handle.status().block_bytes
+
+
+def _write_blocks(tape: OpenTape, blocks: memoryview, block_bytes: int) -> bool:
+    """Write all of them; whether this ends in early warning. A drive may stop there, but this request goes on."""
+    while True:
+        written = tape.handle.write_records(blocks, block_bytes)
+        if not written.records:
+            raise ReplyError(Error.IO, "the drive takes no more")
+        tape.unmarked = True
+        blocks = blocks[written.records * block_bytes :]
+        if not blocks:
+            return written.early_warning
 
 
 def _audit_writable(tape: OpenTape) -> None:
@@ -203,13 +240,15 @@ def _test_ready(handle: TapeHandle, count: int) -> int:
 
 
 _MOTIONS: Final[Mapping[TapeOperation, Callable[[TapeHandle, int], int]]] = {
-    TapeOperation.FSF: lambda handle, count: handle.space_filemarks(count) if count else 0,
-    TapeOperation.BSF: lambda handle, count: handle.space_filemarks(-count) if count else 0,
-    TapeOperation.FSR: lambda handle, count: handle.space_records(count) if count else 0,
-    TapeOperation.BSR: lambda handle, count: handle.space_records(-count) if count else 0,
+    TapeOperation.FSF: lambda handle, count: handle.space_filemarks(count),
+    TapeOperation.BSF: lambda handle, count: handle.space_filemarks(-count),
+    TapeOperation.FSR: lambda handle, count: handle.space_records(count),
+    TapeOperation.BSR: lambda handle, count: handle.space_records(-count),
     TapeOperation.REW: _rewind,
     TapeOperation.EOF: lambda handle, count: 0,
     TapeOperation.OFF: _unload,
     TapeOperation.TUR: _test_ready,
 }
 """Each motion; the result is what of the count was not done."""
+_COUNTED: Final = (TapeOperation.FSF, TapeOperation.BSF, TapeOperation.FSR, TapeOperation.BSR, TapeOperation.EOF)
+"""A count of 0 leaves the tape where it is: also without the implicit filemark, which would move it (draft 3.4.5)."""

@@ -17,7 +17,7 @@ __all__ = ["MAX_U32", "built", "damaged"]
 MAX_U32 = 0xFFFFFFFF
 MAX_U64 = 0xFFFFFFFFFFFFFFFF
 _TEXTS = st.text(max_size=9) | st.binary(max_size=9).map(lambda octets: octets.decode("utf-8", "surrogateescape"))
-_BAD_NUMBERS = st.sampled_from([-1, 2, 0x10000, MAX_U32 + 1, MAX_U64 + 1, 1.5, "1", None, True])
+_BAD_NUMBERS = st.sampled_from([-1, -0x80000001, 2, 0x10000, MAX_U32 + 1, MAX_U64 + 1, 1.5, "1", None, True])
 _BAD_TEXTS = st.sampled_from(["\ud800", b"octets", None, "x" * 0x10000])
 _BAD_OCTETS = st.sampled_from([b"", "text", None, [1, 2], bytearray(b"abcd"), memoryview(b"abcde"), bytes(17)])
 _BAD_ARRAYS = st.sampled_from([None, 5, [], {}, "text"])
@@ -54,6 +54,8 @@ def _of_wire(wire: Any, bad: float) -> tuple[st.SearchStrategy[Any], st.SearchSt
             return st.binary(min_size=wire.length, max_size=wire.length), _BAD_OCTETS
         case Tagged():
             return _of_union(wire, bad), st.none() | built(Pval, 0)
+    if wire is xdr.i32:
+        return st.integers(-1 << 31, (1 << 31) - 1), _BAD_NUMBERS
     return st.integers(0, MAX_U64 if wire is xdr.u64 else MAX_U32), _BAD_NUMBERS
 
 

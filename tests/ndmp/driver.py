@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ndmp.backends import Host, MoverEvent, MoverPaused, MoverStarted, TapeDigestDone
+from ndmp.backends import DataBackend, DataEvent, Host, MoverEvent, MoverPaused, MoverStarted, TapeDigestDone
 from ndmp.connection import Connection, Event, PostReceived, ReplyReceived
 from ndmp.enums import AddressType, DigestAlgorithm, Error, MoverMode, MoverPauseReason, TapeOpenMode
 from ndmp.messages.connect import AuthText, ConnectClientAuth
@@ -37,8 +37,10 @@ PEER = TcpAddresses((TcpEndpoint(0x7F000002, 99),))
 class Driver:
     """An application and a session; tasks run at once, reports of backends when :meth:`happen` says so."""
 
-    def __init__(self, served: Host | None = None, *, profile: Profile = STRICT) -> None:
-        made, self.tape, self.unit, self.movers = host()
+    def __init__(
+        self, served: Host | None = None, *, profile: Profile = STRICT, data: DataBackend | None = None
+    ) -> None:
+        made, self.tape, self.unit, self.movers = host(data=data)
         self._reports: list[Callable[[], None]] = []
         self.session = Session(
             served or made,
@@ -85,21 +87,29 @@ class Driver:
         answered = self.reply(request)
         return answered.message.error if answered.message else answered.header.error
 
-    def happen(self, event: MoverEvent | TapeDigestDone) -> list[Post]:
-        """Let the newest mover or digest report; the posts that follow."""
-        source = self.movers.digests[-1] if isinstance(event, TapeDigestDone) else self.movers.made[-1]
-        source.report(event)  # type: ignore[arg-type]
+    def happen(self, event: MoverEvent | DataEvent | TapeDigestDone) -> list[Post]:
+        """Let the newest mover, data path or digest report; the posts that follow."""
+        if isinstance(event, TapeDigestDone):
+            self.movers.digests[-1].report(event)
+        elif isinstance(event, MoverEvent):
+            self.movers.made[-1].report(event)
+        else:
+            self.movers.paths[-1].report(event)
         return self.settle()
 
     def settle(self) -> list[Post]:
         """Run what backends reported."""
         before = len(self.posts)
-        while self._reports:
-            self._reports.pop(0)()
-        self.exchange(b"")
+        self.posts += [event.message for event in self.client.receive(self.raw()) if isinstance(event, PostReceived)]
         return self.posts[before:]
 
-    def go(self, *steps: Request[Any] | MoverEvent) -> Driver:
+    def raw(self) -> bytes:
+        """Run what backends reported; the bytes that follow."""
+        while self._reports:
+            self._reports.pop(0)()
+        return self.session.take_output()
+
+    def go(self, *steps: Request[Any] | MoverEvent | DataEvent) -> Driver:
         """Do all of these; none is refused."""
         for step in steps:
             if isinstance(step, Request):

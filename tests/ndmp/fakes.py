@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from ndmp.backends import (
     CdbOutcome,
+    DataBackend,
+    DataEvent,
     FileStatus,
     FragmentInfo,
     Host,
@@ -24,6 +26,7 @@ from ndmp.backends import (
 from ndmp.enums import DigestAlgorithm, Error, MoverMode, TapeOpenMode
 from ndmp.errors import ReplyError
 from ndmp.types import TcpAddress
+from tests.ndmp.fakes_data import ScriptedPath
 
 __all__ = [
     "MARK",
@@ -55,6 +58,8 @@ class MemoryTape:
     asked: list[str] = field(default_factory=list)
     at: int = 0
     taken: bool = False
+    loaded: bool = True
+    block_bytes: int = 0
     model: str = "memory"
     capabilities: Sequence[tuple[str, str]] = (("KIND", "list"),)
 
@@ -70,7 +75,7 @@ class MemoryTape:
         if self.write_protected and mode == TapeOpenMode.RDWR:
             raise ReplyError(Error.WRITE_PROTECT)
         self._note("open")
-        self.taken = True
+        self.taken = self.loaded = True
         return self
 
     def close(self) -> None:
@@ -89,15 +94,20 @@ class MemoryTape:
 
     def read_records(self, into: memoryview, record_bytes: int) -> RecordsRead:
         self._note("read")
-        if self.at == len(self.tape):
-            return RecordsRead(0, 0, ReadEnd.BLANK)
-        record = self.tape[self.at]
-        if record is MARK:
-            return RecordsRead(0, 0, ReadEnd.FILEMARK)
-        self.at += 1
-        fits = record[:record_bytes]
-        into[: len(fits)] = fits
-        return RecordsRead(1, len(fits), truncated=len(fits) < len(record))
+        records = used = 0
+        while len(into) - used >= record_bytes:
+            if self.at == len(self.tape):
+                return RecordsRead(records, used, ReadEnd.BLANK)
+            record = self.tape[self.at]
+            if record is MARK:
+                return RecordsRead(records, used, ReadEnd.FILEMARK)
+            self.at, records = self.at + 1, records + 1
+            fits = record[:record_bytes]
+            into[used : used + len(fits)] = fits
+            used += len(fits)
+            if len(fits) < len(record):
+                return RecordsRead(records, used, truncated=True)
+        return RecordsRead(records, used)
 
     def space_records(self, count: int) -> int:
         self._note(f"space_records {count}")
@@ -134,9 +144,12 @@ class MemoryTape:
 
     def unload(self) -> None:
         self._note("unload")
+        self.loaded = False
 
     def test_ready(self) -> None:
         self._note("test_ready")
+        if not self.loaded:
+            raise ReplyError(Error.NO_TAPE_LOADED)
 
     def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
         self._note(f"cdb {cdb.hex()}")
@@ -146,7 +159,7 @@ class MemoryTape:
         before = self.tape[: self.at]
         marks = before.count(MARK)
         blocks = len(before) if not marks else before[::-1].index(MARK)
-        return TapeStatus(marks, blocks, write_protected=self.write_protected)
+        return TapeStatus(marks, blocks, self.block_bytes, write_protected=self.write_protected)
 
 
 @dataclass
@@ -237,11 +250,17 @@ class ScriptedMover:
     report: Callable[[MoverEvent], None]
     local_host: str
     refuses: Error | None = None
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while it connects."""
     asked: list[str] = field(default_factory=list)
     progress: MoverCounters = field(default_factory=MoverCounters)
+    arrived: bool = False
 
     def listen(self) -> Sequence[TcpAddress]:
         return [self._start("listen", TcpAddress("127.0.0.1", 3456))]
+
+    def has_arrived(self) -> bool:
+        return self.arrived
 
     def listen_local(self) -> bytes:
         self.asked.append("listen_local")
@@ -255,8 +274,9 @@ class ScriptedMover:
 
     def _start(self, how: str, address: TcpAddress) -> TcpAddress:
         self.asked.append(how)
-        if self.refuses:
-            raise ReplyError(self.refuses)
+        self.meanwhile()
+        if self.refuses or "stop" in self.asked:
+            raise ReplyError(self.refuses or Error.CONNECT)
         return address
 
     def set_window(self, offset: int, length: int) -> None:
@@ -294,11 +314,13 @@ class ScriptedDigest:
 
 @dataclass
 class ScriptedMovers:
-    """Makes the two above and keeps them for the test."""
+    """Makes the two above and the paths of data servers, and keeps them for the test."""
 
     made: list[ScriptedMover] = field(default_factory=list)
+    paths: list[ScriptedPath] = field(default_factory=list)
     digests: list[ScriptedDigest] = field(default_factory=list)
     refuses: Error | None = None
+    meanwhile: Callable[[], None] = lambda: None
     algorithms: Sequence[DigestAlgorithm] = (DigestAlgorithm.SHA256,)
 
     def mover(
@@ -309,8 +331,12 @@ class ScriptedMovers:
         report: Callable[[MoverEvent], None],
         local_host: str,
     ) -> ScriptedMover:
-        self.made.append(ScriptedMover(mode, record_bytes, device, report, local_host, self.refuses))
+        self.made.append(ScriptedMover(mode, record_bytes, device, report, local_host, self.refuses, self.meanwhile))
         return self.made[-1]
+
+    def data_path(self, report: Callable[[DataEvent], None], local_host: str) -> ScriptedPath:
+        self.paths.append(ScriptedPath(report, local_host, self.refuses, self.meanwhile))
+        return self.paths[-1]
 
     def tape_digest(
         self,
@@ -324,8 +350,8 @@ class ScriptedMovers:
         return self.digests[-1]
 
 
-def host() -> tuple[Host, MemoryTape, MemoryUnit, ScriptedMovers]:
-    """A host with a tape "t", a unit "u" and movers, and its parts."""
+def host(*, data: DataBackend | None = None) -> tuple[Host, MemoryTape, MemoryUnit, ScriptedMovers]:
+    """A host with a tape "t", a unit "u" and movers, and its parts; ``data``: what it can back up."""
     tape, unit, movers = MemoryTape(), MemoryUnit(), ScriptedMovers()
-    made = Host("h", movers=movers, tapes={"t": tape, "t2": MemoryTape()}, files=unit, revision="1")
+    made = Host("h", movers=movers, tapes={"t": tape, "t2": MemoryTape()}, data=data, files=unit, revision="1")
     return made, tape, unit, movers

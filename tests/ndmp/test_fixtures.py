@@ -20,7 +20,7 @@ Dialogue = list[tuple[str, bytes]]
 def dialogues() -> dict[str, Dialogue]:
     """Every recorded connection, by file and command."""
     found: dict[str, Dialogue] = {}
-    for path in sorted(FIXTURES.glob("*.hex")):
+    for path in sorted(FIXTURES.glob("ndmjob_*.hex")):
         for line in path.read_text().splitlines():
             direction, _, rest = line.partition(" ")
             if direction == "#":

@@ -10,12 +10,14 @@ import pytest
 from ndmp.auth import md5_digest
 from ndmp.backends import Host, MoverCounters
 from ndmp.enums import AuthType, ConnectionReason, DigestAlgorithm, Error, TapeOpenMode
+from ndmp.errors import RemoteProtocolError
 from ndmp.messages import config as c
 from ndmp.messages import connect as n
 from ndmp.messages import echo as e
 from ndmp.messages import notify as p
 from ndmp.messages.extensions import fse as f
 from ndmp.messages.tape import TapeClose, TapeGetState, TapeMtio, TapeOpen, TapeWrite
+from ndmp.services.session import OTHERS_FIRST
 from ndmp.wire import OtherArm, Request
 from tests.ndmp.driver import LOGIN, SITUATIONS, Driver
 from tests.ndmp.fakes import MARK, MemoryTape, ScriptedMovers, host
@@ -112,6 +114,30 @@ def test_wrong_digests(user: str, secret: bytes) -> None:
     assert driver.error(md5_login(driver, secret, user)) == Error.NOT_AUTHORIZED
 
 
+def test_a_refused_login_does_not_tell_who_is_known() -> None:
+    names = {"known": "6e646d70", "unknown": "6e6f626f", "locked": "6c6f636b"}  # all but the last of one length
+    tries = {name: f"00000001 00000004 {letters} 00000001 78000000" for name, letters in names.items()}
+    tries |= {f"{name}-md5": f"00000002 00000004 {letters} {'00' * 16}" for name, letters in names.items()}
+    heard = {}
+    for name, words in tries.items():
+        driver = Driver()
+        driver.ask(c.ConfigGetAuthAttr(AuthType.MD5))
+        for task in driver.session.receive(request(7, 0x901, words)):
+            assert task.login
+            task.run()
+        heard[name] = driver.session.take_output()
+        assert driver.session.failed_logins == 1, name
+        assert not driver.session.is_logged_in
+    assert set(heard.values()) == {reply(3, 0x901, 7, "00000004")}
+
+
+def test_what_is_no_guess_is_no_failed_login() -> None:
+    driver = Driver()
+    driver.error(n.ConnectClientAuth(n.AuthNone()))
+    driver.go(LOGIN)
+    assert driver.session.failed_logins == 0
+
+
 def test_ways_to_log_in_that_are_not_offered() -> None:
     driver = Driver()
     assert driver.error(n.ConnectClientAuth(n.AuthNone())) == Error.ILLEGAL_ARGS
@@ -127,12 +153,38 @@ def test_the_product_is_named_after_login() -> None:
     assert told == c.ConfigGetServerInfoReply(Error.NO_ERR, "ndmpdup", "ndmpdup host", "1", types)
 
 
-def test_tapes_of_one_model_are_listed_together() -> None:
-    told = Driver().go(LOGIN).ask(c.ConfigGetTapeInfo())
-    assert [(model.model, [device.device for device in model.devices]) for model in told.tapes] == [
-        ("memory", ["t", "t2"])
-    ]
-    assert told.tapes[0].devices[0].capabilities == (c.Pval("KIND", "list"),)
+def test_strangers_send_small_records() -> None:
+    largest = 64 * 1024
+    start = (0x80000000 + largest).to_bytes(4, "big")
+    with pytest.raises(RemoteProtocolError, match="65537 bytes or more, 65536 allowed"):
+        list(Driver().session.receive((0x80000000 + largest + 1).to_bytes(4, "big")))
+    driver = Driver()
+    assert list(driver.session.receive(start)) == []
+    assert driver.session.held_bytes == 4
+    large = post(1, 0x304, f"{100_000:08x}" + "41" * 100_000)
+    login = request(1, 0x901, "00000001 00000004 6e646d70 00000006 73657361 6d650000")
+    driver = Driver()
+    for task in driver.session.receive(login + large):
+        task.run()
+    assert driver.session.take_output().endswith(reply(3, 0x304, 1, "00000006 00000000")), "the same chunk, logged in"
+
+
+def test_requests_after_the_last_one_are_not_answered() -> None:
+    driver = Driver().go(LOGIN)
+    driver.session.take_output()
+    for task in driver.session.receive(request(8, 0x902) + request(9, 0x100) + bytes.fromhex("ffffffff")):
+        task.run()
+    assert driver.session.is_closed
+    assert driver.session.take_output() == b""
+
+
+def test_a_session_answers_so_many_in_a_row() -> None:
+    driver = Driver().go(LOGIN)
+    driver.session.push(b"".join(request(number, 0x777) for number in range(5)))
+    answers = [driver.session.answer(2), driver.session.take_output().count(bytes.fromhex("00000777"))]
+    assert answers == [OTHERS_FIRST, 2]
+    answers = [driver.session.answer(4), driver.session.take_output().count(bytes.fromhex("00000777"))]
+    assert answers == [None, 3]
 
 
 def test_close_is_not_answered() -> None:

@@ -114,6 +114,16 @@ def test_the_first_of_several_faults_is_told() -> None:
         assert state_of(driver) == before
 
 
+def test_a_read_right_after_the_peers_own_connect_does_not_meet_listen() -> None:
+    driver = situation("writable").go(m.MoverListen(MoverMode.WRITE, AddressType.TCP))
+    assert driver.error(m.MoverRead(0, ONES)) == Error.ILLEGAL_STATE, "nobody came"
+    driver.movers.made[0].arrived = True
+    driver.ask(m.MoverRead(0, ONES))
+    driver.happen(MoverStarted(TcpAddress("127.0.0.9", 9)))
+    state = state_of(driver)
+    assert (state.state, state.address) == (State.ACTIVE, m.TcpAddresses((m.TcpEndpoint(0x7F000009, 9),)))
+
+
 def test_listen() -> None:
     driver = situation("writable")
     address = m.TcpAddresses((m.TcpEndpoint(0x7F000001, 3456),))
@@ -363,6 +373,14 @@ def test_in_the_profile_of_ndmjob_no_window_is_an_endless_one() -> None:
         assert driver.movers.made[0].record_bytes == 10240
     driver = Driver(profile=NDMJOB).go(*opened, SEND, EOM, m.MoverSetWindow(10240, 0), m.MoverContinue())
     assert driver.movers.made[0].asked[-2:] == [f"window 10240 {ONES - 10240:#x}", "resume"]
+
+
+def test_in_the_profile_of_ndmjob_all_ones_is_endless_wherever_it_begins() -> None:
+    opened = (LOGIN, TapeOpen("t", TapeOpenMode.RDWR), m.MoverSetRecordSize(10240), m.MoverSetWindow(0, ONES))
+    following = m.MoverSetWindow(10240, ONES)
+    driver = Driver(profile=NDMJOB).go(*opened, SEND, EOM, following, m.MoverContinue())
+    assert driver.movers.made[0].asked[-2:] == [f"window 10240 {ONES - 10240:#x}", "resume"]
+    assert Driver().go(*opened, SEND, EOM).error(following) == Error.ILLEGAL_ARGS
 
 
 def test_in_the_profile_of_ndmjob_a_pause_keeps_its_window() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,6 +31,8 @@ from ndmp.services.profile import NDMJOB
 from ndmp.wire import REQUESTS, Request
 from tests.ndmp import hexes
 from tests.ndmp.driver import LOGIN, ONES, PEER, SITUATIONS, Driver
+from tests.ndmp.fakes import host
+from tests.ndmp.fakes_scsi import MemoryChanger
 
 NONE = DigestAlgorithm.NONE
 REQUEST: dict[str, Request[Any]] = {
@@ -63,6 +66,7 @@ REQUEST: dict[str, Request[Any]] = {
     "window": m.MoverSetWindow(0, 1024),
     "window_0": m.MoverSetWindow(0, 0),
     "window_over": m.MoverSetWindow(512, ONES),
+    "window_past": m.MoverSetWindow(512, ONES - 1),
     "listen_read": m.MoverListen(MoverMode.READ, AddressType.TCP),
     "listen_write": m.MoverListen(MoverMode.WRITE, AddressType.TCP),
     "listen_mode_2": m.MoverListen(MoverMode.NOACTION, AddressType.TCP),
@@ -141,13 +145,14 @@ mtio_8            4     6        9        9      9      2       2      9      9 
 tape_write        4     6        5        0      2      2       2      0      0    6       6      2
 tape_read         4     6       13       13      2      2       2     13     13    6       6      2
 tape_read_2g      4     6        9        9      2      2       2      9      9    6       6      2
-execute_cdb       4     6        1        1      1      2       2      1      1    6       6      2
+execute_cdb       4     6        0        0      0      2       2      0      0    6       6      2
 mover_state       4     0        0        0      0      0       0      0      0    0       0      0
 record_size       4     0        0        0     19     19      19     19     19    0       0      0
 record_size_0     4     9        9        9     19     19      19     19     19    9       9      9
 window            4    26        0        0     19     19      19      0     19    0       0      0
 window_0          4    26        9        9     19     19      19      9     19    9       9      9
 window_over       4    26        9        9     19     19      19      9     19    9       9      9
+window_past       4    26        9        9     19     19      19      9     19    9       9      9
 listen_read       4     6        5        0     19     19      19     19     19    5       0      2
 listen_write      4     6        0        0     19     19      19     19     19    0       5      2
 listen_mode_2     4     9        9        9      9      9       9      9      9    9       9      9
@@ -203,12 +208,44 @@ NDMJOB_TABLE = """
 record_size_0       9        9        9     19     19
 window              0        0        0      0     19
 window_0            0        0        0      0     19
-window_over         9        9        9      9     19
+window_over         0        0        0      0     19
+window_past         9        9        9      9     19
 listen_read         6        5        0     19     19
 continue           19       19       19      0     19
 mover_abort        19       19       19      0     19
 """
 """Where the profile of ndmjob's conformance test differs, and what stays."""
+
+
+CHANGER_TABLE = """
+                new login readable listen active paused file changer bytape
+scsi_info         4     0        0      0      0      0    0       0      0
+open_changer      4     0        3      3      3      3    3       3      3
+open_tape         4     0        3      3      3      3    3       3      3
+open_nothing      4    16        3      3      3      3    3       3      3
+scsi_close        4     6        6      6      6      6    6       0      0
+scsi_state        4     6        6      6      6      6    6       0      1
+scsi_reset        4     6        6      6      6      6    6       0      1
+scsi_cdb          4     6        6      6      6      6    6       0      0
+scsi_cdb_0        4     6        6      6      6      6    6       9      9
+tape_open         4     0        3      3      3      3    3       3      3
+tape_close        4     6        0      2      2      0    6       6      6
+execute_cdb       4     6        0      0      2      0    6       6      6
+open_read         4     0        3      3      3      3    3       3      3
+listen_read       4     6        5     19     19     19    5       6      6
+continue          4    19       19     19     19     26   19      19     19
+"""
+"""A host with a changer "c" as well; "bytape" has opened a tape drive by SCSI_OPEN."""
+CHANGER_REQUEST: dict[str, Request[Any]] = REQUEST | {
+    "open_changer": s.ScsiOpen("c"),
+    "open_tape": s.ScsiOpen("t2"),
+    "open_nothing": s.ScsiOpen("bogus"),
+    "scsi_cdb_0": s.ScsiExecuteCdb(CdbFlag.DATA_IN, 0, 36, b"", b""),
+}
+CHANGER_SITUATIONS: dict[str, tuple[Any, ...]] = SITUATIONS | {
+    "changer": (LOGIN, m.MoverSetRecordSize(512), m.MoverSetWindow(0, ONES), s.ScsiOpen("c")),
+    "bytape": (LOGIN, m.MoverSetRecordSize(512), m.MoverSetWindow(0, ONES), s.ScsiOpen("t")),
+}
 
 
 def columns(text: str) -> dict[str, dict[str, int]]:
@@ -237,6 +274,21 @@ def test_errors_in_the_profile_of_ndmjob(situation: str) -> None:
     for name, expected in columns(NDMJOB_TABLE)[situation].items():
         driver = Driver(profile=NDMJOB).go(*SITUATIONS[situation])
         assert driver.error(REQUEST[name]) == expected, name
+
+
+@pytest.mark.parametrize("situation", columns(CHANGER_TABLE))
+def test_errors_of_a_host_with_a_changer(situation: str) -> None:
+    for name, expected in columns(CHANGER_TABLE)[situation].items():
+        driver = with_changer().go(*CHANGER_SITUATIONS[situation])
+        assert driver.error(CHANGER_REQUEST[name]) == expected, name
+
+
+def with_changer() -> Driver:
+    """A session on a host with a changer, whose movers can be made to report."""
+    made, _, _, movers = host()
+    driver = Driver(replace(made, changers={"c": MemoryChanger()}))
+    driver.movers = movers
+    return driver
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

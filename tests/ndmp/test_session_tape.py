@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ndmp.enums import Error, TapeFlag, TapeOpenMode, TapeOperation, TapeUnsupported
+from ndmp.backends import Host, MoverCounters, MoverHalted, MoverPaused
+from ndmp.enums import (
+    Error,
+    MoverHaltReason,
+    MoverPauseReason,
+    TapeFlag,
+    TapeOpenMode,
+    TapeOperation,
+    TapeUnsupported,
+)
+from ndmp.messages.mover import MoverContinue, MoverSetWindow
 from ndmp.messages.tape import TapeClose, TapeGetState, TapeMtio, TapeOpen, TapeRead, TapeWrite
-from tests.ndmp.driver import LOGIN, Driver
-from tests.ndmp.fakes import MARK
+from tests.ndmp.driver import LOGIN, ONES, SITUATIONS, Driver
+from tests.ndmp.fakes import MARK, MemoryTape
 
 READ, RDWR, RAW = TapeOpen("t", TapeOpenMode.READ), TapeOpen("t", TapeOpenMode.RDWR), TapeOpen("t", TapeOpenMode.RAW)
 EOF, REW, TUR = (TapeMtio(TapeOperation[name], 1) for name in ("EOF", "REW", "TUR"))
@@ -64,13 +76,20 @@ def test_every_motion_is_preceded_by_the_filemark_that_is_due(name: str) -> None
     assert driver.tape.asked == [asked], "one mark is enough"
 
 
-def test_counts_that_mean_no_motion() -> None:
-    driver = opened()
+@pytest.mark.parametrize("mode", [READ, RDWR], ids=["read", "rdwr"])
+def test_counts_that_mean_no_motion(mode: TapeOpen) -> None:
+    driver = opened(mode)
     driver.tape.asked.clear()
-    for request in STILL:
+    for request in [*STILL, TapeMtio(TapeOperation.EOF, 0)]:
         assert driver.ask(request).resid_count == 0
-    assert driver.ask(TapeMtio(TapeOperation.EOF, 0)).resid_count == 0
     assert driver.tape.asked == []
+
+
+def test_no_motion_needs_no_filemark_before_it() -> None:
+    driver = opened().go(TapeWrite(b"a"), *STILL, TapeWrite(b"b"))
+    assert driver.tape.tape == [b"a", b"b"], "the mark would have moved the tape"
+    driver.go(TapeClose())
+    assert driver.tape.tape == [b"a", b"b", MARK]
 
 
 FILEMARKS = [
@@ -94,14 +113,68 @@ def test_implicit_filemarks(mode: TapeOpen, story: str, steps: list[TapeClose], 
 
 
 def test_a_close_that_fails_leaves_the_drive_open_and_the_next_one_does_not() -> None:
+    driver = failed_close()
+    driver.go(TapeClose())
+    assert driver.tape.asked == ["close"], "no second try of the mark"
+    assert driver.error(TapeClose()) == Error.DEV_NOT_OPEN
+
+
+def failed_close() -> Driver:
+    """A drive whose implicit filemark just failed."""
     driver = opened().go(TapeWrite(b"a"))
     driver.tape.broken = ["mark"]
     assert driver.error(TapeClose()) == Error.IO
     assert driver.tape.taken
-    driver.ask(TapeGetState())
+    driver.tape.asked.clear()
+    return driver
+
+
+@pytest.mark.parametrize(
+    "between", [TapeGetState(), TUR, TapeRead(0), TapeWrite(b""), READ, TapeMtio(TapeOperation(8), 1)]
+)
+def test_a_request_after_a_close_that_failed_makes_the_mark_due_again(between: Any) -> None:  # noqa: ANN401
+    driver = failed_close()
+    driver.reply(between)
     driver.tape.asked.clear()
     driver.go(TapeClose())
-    assert driver.tape.asked == ["close"], "no second try of the mark"
+    assert driver.tape.asked == ["mark 1", "close"]
+    assert driver.tape.tape == [b"a", MARK]
+
+
+def test_the_end_of_a_session_is_a_close_too() -> None:
+    driver = failed_close()
+    driver.session.shut_down()
+    assert driver.tape.asked == ["close"]
+
+
+def test_what_a_mover_writes_after_a_close_that_failed_is_marked() -> None:
+    driver = Driver().go(*SITUATIONS["active"], MoverPaused(MoverPauseReason.EOM))
+    driver.go(TapeWrite(b"a"))
+    driver.tape.broken = ["mark"]
+    assert driver.error(TapeClose()) == Error.IO
+    driver.go(MoverSetWindow(0, ONES), MoverContinue())
+    driver.movers.made[-1].progress = MoverCounters(bytes_moved=512)
+    driver.happen(MoverHalted(MoverHaltReason.CONNECT_CLOSED))
+    driver.tape.asked.clear()
+    driver.go(TapeClose())
+    assert driver.tape.asked == ["mark 1", "close"]
+
+
+def test_a_filemark_that_failed_before_a_motion_stays_due() -> None:
+    driver = opened().go(TapeWrite(b"a"))
+    driver.tape.broken = ["mark"]
+    assert driver.error(REW) == Error.IO
+    assert driver.tape.at == 1, "no motion without the mark"
+    driver.go(TapeClose())
+    assert driver.tape.tape == [b"a", MARK]
+
+
+def test_a_drive_that_fails_to_let_go_is_let_go_by_the_next_close() -> None:
+    driver = opened().go(TapeWrite(b"a"))
+    driver.tape.broken = ["close"]
+    assert driver.error(TapeClose()) == Error.IO
+    driver.go(TapeGetState(), TapeClose())
+    assert driver.tape.tape == [b"a", MARK], "one mark is enough"
     assert driver.error(TapeClose()) == Error.DEV_NOT_OPEN
 
 
@@ -183,6 +256,69 @@ def test_sizes_of_blocks(count: int, error: int) -> None:
     driver = opened(tape=[bytes(1 << 20)])
     assert driver.error(TapeRead(count)) == error
     assert driver.error(TapeWrite(bytes(count))) == error
+
+
+@pytest.mark.parametrize("situation", ["listen", "active", "sending", "digest"])
+def test_nothing_is_moved_whatever_uses_the_drive(situation: str) -> None:
+    driver = Driver().go(*SITUATIONS[situation])
+    assert driver.ask(TapeWrite(b"")).count == 0
+    assert driver.ask(TapeRead(0)).block == b""
+    for request in (TapeWrite(b"a"), TapeRead(1)):
+        assert driver.error(request) == Error.DEVICE_BUSY
+
+
+def fixed(*tape: bytes | None) -> Driver:
+    """A session with a drive in fixed block mode, and this on its tape."""
+    driver = Driver(Host("h", tapes={"t": MemoryTape(list(tape), block_bytes=4)})).go(LOGIN, RDWR)
+    assert driver.ask(TapeGetState()).block_size == 4
+    return driver
+
+
+def test_fixed_blocks_are_written_several_at_once() -> None:
+    driver = fixed()
+    assert driver.ask(TapeWrite(b"aaaabbbb")).count == 8
+    assert driver.ask(TapeGetState()).blockno == 2
+    for odd in (b"x", b"aaaab", b"aaaabbb"):
+        assert driver.error(TapeWrite(odd)) == Error.ILLEGAL_ARGS
+    driver.go(TapeWrite(b"cccc"), REW)
+    assert driver.ask(TapeRead(12)).block == b"aaaabbbbcccc"
+
+
+FIXED_READS = [
+    (4, b"aaaa", 1),
+    (8, b"aaaabbbb", 2),
+    (3, b"aaa", 1),
+    (5, b"aaaab", 2),
+    (16, b"aaaabbbb", 2),
+]
+
+
+@pytest.mark.parametrize(("count", "block", "blockno"), FIXED_READS)
+def test_fixed_blocks_are_read_as_many_as_hold_the_count(count: int, block: bytes, blockno: int) -> None:
+    """The last one's excess is dropped; a filemark ends the read and is left for the next one."""
+    driver = fixed(b"aaaa", b"bbbb", MARK, b"cccc")
+    assert driver.ask(TapeRead(count)).block == block
+    assert driver.ask(TapeGetState()).blockno == blockno
+    if blockno == 2:
+        assert driver.error(TapeRead(4)) == Error.EOF
+
+
+def test_early_warning_in_the_middle_of_a_write_of_fixed_blocks() -> None:
+    tape = MemoryTape(warn_after=1, block_bytes=4)
+    driver = Driver(Host("h", tapes={"t": tape})).go(LOGIN, RDWR)
+    assert driver.ask(TapeWrite(b"aaaabbbbcccc")).count == 12
+    assert tape.tape == [b"aaaa", b"bbbb", b"cccc"]
+    assert [driver.error(TapeWrite(b"dddd")) for _ in range(2)] == [Error.EOM, Error.NO_ERR]
+
+
+def test_a_drive_has_one_session() -> None:
+    tape = MemoryTape()
+    served = Host("h", tapes={"t": tape})
+    holder, other = Driver(served).go(LOGIN, RDWR), Driver(served).go(LOGIN)
+    for mode in (READ, RDWR, RAW):
+        assert other.error(mode) == Error.DEVICE_BUSY
+    holder.go(TapeClose())
+    other.go(RDWR)
 
 
 def test_a_huge_count_of_filemarks_is_refused() -> None:

@@ -129,6 +129,7 @@ UNSERVED_ROWS: list[tuple[Any, str]] = [
     (s.ScsiCloseReply(Error.DEV_NOT_OPEN), "00000006"),
     (s.ScsiGetState(), ""),
     (s.ScsiGetStateReply(OK, controller=1, target_id=2, lun=3), "00000000 00000001 00000002 00000003"),
+    (s.ScsiGetStateReply(OK, controller=-1, target_id=-32768, lun=32767), "00000000 ffffffff ffff8000 00007fff"),
     (s.ScsiResetDevice(), ""),
     (s.ScsiResetDeviceReply(Error.NOT_SUPPORTED), "00000001"),
     (
@@ -224,7 +225,7 @@ UNSERVED_STRANGERS: list[tuple[Any, str]] = [
         c.ConfigGetButypeInfoReply(OK, (c.ButypeInfo("", (), ButypeAttribute(0x80004001)),)),
         "00000000 00000001 00000000 00000000 80004001",
     ),
-    (s.ScsiGetStateReply(OK, 0xFFFFFFFF, 0, 0x10000), "00000000 ffffffff 00000000 00010000"),
+    (s.ScsiGetStateReply(OK, -0x80000000, 0, 0x10000), "00000000 80000000 00000000 00010000"),
     (d.DataConnect(OtherArm(2, b"\0\0\0\x7e")), "00000002 0000007e"),
     (d.DataListen(AddressType(0x80)), "00000080"),
     (
