@@ -1,25 +1,46 @@
-"""Tape drives of :mod:`scsi` as tape backends of :mod:`ndmp`: the only file that knows both."""
+"""Tape drives and changers of :mod:`scsi` as backends of :mod:`ndmp`: the only file that knows both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from ndmp.backends import CdbOutcome, ReadEnd, RecordsRead, RecordsWritten, TapeStatus
+from ndmp.backends import (
+    CdbOutcome,
+    ReadEnd,
+    RecordsRead,
+    RecordsWritten,
+    ScsiAddress,
+    TapeStatus,
+)
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import ReplyError
-from scsi.errors import AccessDenied, DeviceBusy, NoMedium, ScsiError, WriteProtected
+from scsi.errors import AccessDenied, CommandTimeout, DeviceBusy, NoMedium, ScsiError, WriteProtected
 from scsi.tape import Stop, TapeDrive
-from scsi.virtual.url import VirtualUrl, ensure_cartridge, open_url
+from scsi.virtual.bay import DriveBay
+from scsi.virtual.changer import Changer
+from scsi.virtual.drive_answers import Identity
+from scsi.virtual.library import Library
+from scsi.virtual.target import DriveSession, DriveTarget
+from scsi.virtual.url import VirtualUrl, ensure_cartridge
 
-__all__ = ["DriveTape", "VirtualTapeBackend"]
+__all__ = [
+    "ChangerHandle",
+    "DriveTape",
+    "LibraryTapeBackend",
+    "VirtualChangerBackend",
+    "VirtualTapeBackend",
+    "library_tapes",
+]
 
 _ERRORS: Final[Sequence[tuple[type[ScsiError], Error]]] = (
     (DeviceBusy, Error.DEVICE_BUSY),
     (NoMedium, Error.NO_TAPE_LOADED),
     (WriteProtected, Error.WRITE_PROTECT),
     (AccessDenied, Error.PERMISSION),
+    (CommandTimeout, Error.TIMEOUT),
     (ScsiError, Error.IO),
 )
 _ENDS: Final = {Stop.FILEMARK: ReadEnd.FILEMARK, Stop.END_OF_DATA: ReadEnd.BLANK}
@@ -41,8 +62,10 @@ class DriveTape:
     A drive crosses a filemark that stops it; NDMP wants to stay on the near side, so the adapter steps back.
     """
 
-    def __init__(self, drive: TapeDrive) -> None:
+    def __init__(self, drive: TapeDrive, session: DriveSession | None = None) -> None:
+        """``session`` carries out SCSI commands on the same drive, if it takes any."""
         self._drive = drive
+        self._session = session
 
     def write_records(self, records: memoryview, record_bytes: int) -> RecordsWritten:
         """See RecordDevice."""
@@ -94,7 +117,11 @@ class DriveTape:
 
     def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
         """See CdbTarget."""
-        raise ReplyError(Error.NOT_SUPPORTED, "this drive takes no SCSI commands")
+        if self._session is None:
+            raise ReplyError(Error.NOT_SUPPORTED, "this drive takes no SCSI commands")
+        with _as_replies():
+            done = self._session.execute(cdb, data_in_bytes=data_in_bytes, data_out=data_out, timeout=timeout)
+        return CdbOutcome(done.status, done.data_in, done.bytes_out, done.sense)
 
     def status(self) -> TapeStatus:
         """See TapeHandle."""
@@ -115,6 +142,16 @@ class DriveTape:
             self._drive.close()
 
 
+def _open_bay(bay: DriveBay, mode: TapeOpenMode, identity: Identity, *, empty: bool = False) -> DriveTape:
+    """Take the drive of a bay, and be its only host."""
+    with _as_replies():
+        drive = bay.open(read_only=mode == TapeOpenMode.READ, empty=empty)
+    if mode == TapeOpenMode.RDWR and drive.write_protected:
+        drive.close()
+        raise ReplyError(Error.WRITE_PROTECT, "the tape in the drive is write protected")
+    return DriveTape(drive, DriveTarget(bay, drive, identity).session())
+
+
 class VirtualTapeBackend:
     """Implements :class:`ndmp.backends.TapeBackend`: a drive with one virtual cartridge in it."""
 
@@ -128,9 +165,85 @@ class VirtualTapeBackend:
 
     def open(self, mode: TapeOpenMode) -> DriveTape:
         """See TapeBackend."""
+        bay = DriveBay(threading.RLock(), lambda: self._url.path, sync=self._url.sync)
+        return _open_bay(bay, mode, Identity(serial=self._url.path.name))
+
+
+class LibraryTapeBackend:
+    """Implements :class:`ndmp.backends.TapeBackend`: a drive of a library, with the cartridge that is in it, if any.
+
+    Opened RAW while it is empty it takes part in nothing but readiness, until the changer has loaded it (draft 3.4.2).
+    """
+
+    def __init__(self, library: Library, number: int) -> None:
+        """``number`` counts the library's drives from 0; NoSuchElement."""
+        configuration = library.configuration
+        self._bay = library.drive(number)
+        self._identity = Identity(
+            configuration.drive_serial(number), configuration.drive_vendor, configuration.drive_product
+        )
+        self.model = f"{configuration.drive_vendor} {configuration.drive_product}"
+        self.capabilities = (
+            ("SERIAL_NUMBER", configuration.drive_serial(number)),
+            ("ELEMENT_ADDRESS", str(configuration.first_drive + number)),
+        )
+
+    def open(self, mode: TapeOpenMode) -> DriveTape:
+        """See TapeBackend."""
+        return _open_bay(self._bay, mode, self._identity, empty=mode == TapeOpenMode.RAW)
+
+
+def library_tapes(name: str, library: Library) -> Mapping[str, LibraryTapeBackend]:
+    """A backend for every drive of a library, named ``NAME.drive0`` and so on."""
+    numbers = range(library.configuration.drives)
+    return {f"{name}.drive{number}": LibraryTapeBackend(library, number) for number in numbers}
+
+
+class ChangerHandle:
+    """Implements :class:`ndmp.backends.ScsiHandle` on a session with a virtual changer."""
+
+    def __init__(self, changer: Changer, in_use: threading.Lock) -> None:
+        """``in_use`` is held by the caller and released when this is closed."""
+        self._changer = changer
+        self._session = changer.session()
+        self._in_use: threading.Lock | None = in_use
+
+    def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
+        """See CdbTarget."""
         with _as_replies():
-            drive = open_url(self._url, read_only=mode == TapeOpenMode.READ)
-        if mode == TapeOpenMode.RDWR and drive.write_protected:
-            drive.close()
-            raise ReplyError(Error.WRITE_PROTECT, f"{self._url.path.name} is write protected")
-        return DriveTape(drive)
+            done = self._session.execute(cdb, data_in_bytes=data_in_bytes, data_out=data_out, timeout=timeout)
+        return CdbOutcome(done.status, done.data_in, done.bytes_out, done.sense)
+
+    def address(self) -> ScsiAddress:
+        """See ScsiHandle."""
+        raise ReplyError(Error.NOT_SUPPORTED, "a virtual changer sits nowhere")
+
+    def reset(self) -> None:
+        """See ScsiHandle."""
+        self._changer.reset()
+
+    def close(self) -> None:
+        """See ScsiHandle; a second time does nothing."""
+        in_use, self._in_use = self._in_use, None
+        if in_use is not None:
+            self._session.close()
+            in_use.release()
+
+
+class VirtualChangerBackend:
+    """Implements :class:`ndmp.backends.ScsiBackend`: the changer of a virtual library, for one session at a time."""
+
+    shared = False
+
+    def __init__(self, library: Library) -> None:
+        configuration = library.configuration
+        self._changer = Changer(library)
+        self._in_use = threading.Lock()
+        self.model = f"{configuration.vendor} {configuration.product}"
+        self.capabilities = (("SERIAL_NUMBER", configuration.serial),)
+
+    def open(self) -> ChangerHandle:
+        """See ScsiBackend."""
+        if not self._in_use.acquire(blocking=False):
+            raise ReplyError(Error.DEVICE_BUSY, "another session has the changer")
+        return ChangerHandle(self._changer, self._in_use)

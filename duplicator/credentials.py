@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hmac
 import os
-import stat
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Final, NoReturn
 
+from duplicator.private_files import CredentialError, read_private
+
 __all__ = ["KEYRING_SERVICE", "CredentialError", "Role", "Secret", "find_password", "read_password_file"]
 
 KEYRING_SERVICE: Final = "ndmpdup"
 _LONGEST_FILE_BYTES = 4096
-
-
-class CredentialError(Exception):
-    """No password was found, or the place it should come from is not safe; the text never holds a secret."""
 
 
 class Secret:
@@ -53,43 +50,12 @@ class Role(Enum):
     ANY = "NDMPDUP_PASSWORD"
 
 
-def _refuse(path: Path, reason: str) -> NoReturn:
-    raise CredentialError(f"password file {path}: {reason}")
-
-
-def _check_private(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        _refuse(path, "is not a regular file")
-    if status.st_uid not in (os.geteuid(), 0):
-        _refuse(path, "belongs to another user")
-    if mode := stat.S_IMODE(status.st_mode) & 0o077:
-        _refuse(path, f"others have access (mode bits {mode:03o}): run chmod 600 on it")
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # A pipe without a writer must not hold us up.
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
 def read_password_file(path: Path) -> Secret:
     """The first line of a file of at most 4 KiB that nobody else can read; CredentialError."""
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            _check_private(path, os.fstat(file.fileno()))
-            content = file.read(_LONGEST_FILE_BYTES + 1)
-    except OSError as error:
-        _refuse(path, error.strerror or "cannot be read")
-    if len(content) > _LONGEST_FILE_BYTES:
-        _refuse(path, f"is longer than {_LONGEST_FILE_BYTES} bytes")
-    try:
-        password = content.partition(b"\n")[0].removesuffix(b"\r").decode()
-    except UnicodeDecodeError:
-        # The exception holds the bytes: it must not be chained.
-        password = None
-    if password is None:
-        _refuse(path, "is not valid UTF-8")
+    what = "password file"
+    password = read_private(path, what, limit=_LONGEST_FILE_BYTES).partition("\n")[0].removesuffix("\r")
     if not password:
-        _refuse(path, "has an empty first line")
+        raise CredentialError(f"{what} {path}: has an empty first line")
     return Secret(password)
 
 

@@ -290,7 +290,7 @@ class _Duplication:
         )
         began = time.monotonic()
         with failing_as(Step.MOVE, reader.mover.name):
-            await reader.mover.send_all()
+            await reader.mover.send_all(to=writer.mover)
             await stream.end_of_source(reader.mover)
             size, digest = await reader.sent()
             await reader.mover.end_stream()

@@ -11,7 +11,7 @@ from duplicator.labels import LabelError
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 from ndmp.enums import Error
-from ndmp.errors import ConnectionLost, NdmpError, ReplyError
+from ndmp.errors import ConnectionLost, NdmpError, ReplyError, TlsError
 
 __all__ = ["CopyBroken", "TapePositionError", "failing_as"]
 
@@ -66,6 +66,8 @@ def failing_as(step: Step, who: str) -> Iterator[None]:
     except ReplyError as error:
         status = _BY_ERROR.get(error.error) or _BY_STEP.get(step, Status.NDMP_FAILURE)
         raise JobError(status, step=step.value, reason=f"{who} answers {error.error.name} to {error.text}") from error
+    except TlsError as error:
+        raise JobError(Status.TLS_FAILED, step=step.value, reason=f"{who}: {error}") from error
     except ConnectionLost as error:
         raise JobError(Status.CONNECTION_BROKEN, step=step.value, reason=f"{who}: {error}") from error
     except TimeoutError as error:

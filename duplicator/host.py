@@ -1,42 +1,73 @@
-"""Our own NDMP host: storage units on directories, tapes in virtual drives."""
+"""Our own NDMP host: storage units on directories, virtual tapes and libraries, directory trees."""
 
 from __future__ import annotations
 
 import platform
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from duplicator.adapters import VirtualTapeBackend
-from duplicator.dataconn import NetworkSettings
+from duplicator.adapters import VirtualChangerBackend, VirtualTapeBackend, library_tapes
 from duplicator.mover import SocketMovers
+from duplicator.network import NetworkSettings
+from duplicator.trees import TreeBackend
 from duplicator.units import DirectoryUnits
-from ndmp.backends import Host
+from ndmp.backends import Host, TapeBackend
+from scsi.errors import DeviceUrlError
+from scsi.virtual.library import Library
+from scsi.virtual.library_url import open_library_url, parse_library_url
 from scsi.virtual.url import parse_url
 
-__all__ = ["open_host"]
+__all__ = ["Offers", "open_host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a host offers: storage units (name to directory), tapes and changers (name to device URL), trees.
+
+    The drives of changer ``NAME`` are tapes too, named ``NAME.drive0`` and so on.
+    """
+
+    units: Mapping[str, Path] = field(default_factory=dict)
+    tapes: Mapping[str, str] = field(default_factory=dict)
+    changers: Mapping[str, str] = field(default_factory=dict)
+    trees: Sequence[Path] = ()
+    state: Path | None = None
+    """A directory for what backups of the trees leave for later ones; without it there are no increments."""
 
 
 @contextmanager
-def open_host(
-    units: Mapping[str, Path], tapes: Mapping[str, str], settings: NetworkSettings | None = None
-) -> Iterator[Host]:
-    """A host that offers storage units (name to directory) and tapes (name to device URL), either or both.
-
-    UnitError or ScsiError when one of them cannot be offered.
-    """
-    drives = {name: VirtualTapeBackend(parse_url(url)) for name, url in tapes.items()}
-    with DirectoryUnits(units) as files:
+def open_host(offers: Offers, settings: NetworkSettings | None = None) -> Iterator[Host]:
+    """A host that offers this; UnitError, TreeError or ScsiError when some of it cannot be offered."""
+    with ExitStack() as stack:
+        files = stack.enter_context(DirectoryUnits(offers.units))
+        libraries = {
+            name: stack.enter_context(open_library_url(parse_library_url(url))) for name, url in offers.changers.items()
+        }
         yield Host(
             hostname=socket.gethostname(),
             movers=SocketMovers(settings),
-            tapes=drives,
-            files=files if units else None,
+            tapes=_tapes(offers.tapes, libraries),
+            changers={name: VirtualChangerBackend(library) for name, library in libraries.items()},
+            data=TreeBackend(offers.trees, offers.state) if offers.trees else None,
+            files=files if offers.units else None,
             revision=version("ndmpdup"),
             os_type=platform.system(),
             os_version=platform.release(),
             hostid=f"{uuid.getnode():x}",
         )
+
+
+def _tapes(urls: Mapping[str, str], libraries: Mapping[str, Library]) -> Mapping[str, TapeBackend]:
+    """Drives with a cartridge of their own, and those of the libraries; DeviceUrlError if two have one name."""
+    tapes: dict[str, TapeBackend] = {name: VirtualTapeBackend(parse_url(url)) for name, url in urls.items()}
+    for name, library in libraries.items():
+        drives = library_tapes(name, library)
+        if taken := tapes.keys() & drives.keys():
+            raise DeviceUrlError(f"two tape drives are named {min(taken)!r}")
+        tapes.update(drives)
+    return tapes

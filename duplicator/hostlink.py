@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeVar
@@ -10,10 +11,9 @@ from typing import Final, TypeVar
 from duplicator.failures import failing_as
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
-from duplicator.urls import NdmpUrl
 from ndmp.aio.client import Client, connect
 from ndmp.enums import AuthType, Error
-from ndmp.errors import ConnectionLost, ReplyError
+from ndmp.errors import ConnectionLost, ReplyError, TlsError
 from ndmp.messages.config import ConfigGetServerInfo, ConfigGetServerInfoReply
 from ndmp.messages.extensions.fse import FSE_CLASS, FseGetInfo, FseGetInfoReply
 from ndmp.services.connect import PROTOCOL_VERSION
@@ -31,14 +31,15 @@ R = TypeVar("R", bound=Reply)
 class HostSession:
     """An NDMP session that is ready for work."""
 
-    def __init__(self, client: Client, url: NdmpUrl, deadlines: Deadlines) -> None:
+    def __init__(self, client: Client, place: Place, deadlines: Deadlines) -> None:
         self.client = client
-        self.url = url
+        self.url = url = place.url
+        self.tls = place.tls
         self.deadlines = deadlines
         self.name = f"host {url.host} port {url.port}"
         self.version = 0
         self.auth = AuthType.NONE
-        """How the login went; by TEXT the password crossed the network as it is."""
+        """How the login went; by TEXT the password itself was sent."""
         self.extensions: dict[int, int] = {}
         self.server = ConfigGetServerInfoReply(Error.NO_ERR, "", "", "", ())
 
@@ -57,16 +58,30 @@ class HostSession:
 async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.PREPARE) -> AsyncIterator[HostSession]:
     """Connect, agree on version 4 or refuse in words, log in, negotiate. JobError when any of it fails."""
     url = place.url
+    who = f"host {url.host} port {url.port}"
+    tls = _context(place, step, who)
     async with AsyncExitStack() as stack:
-        who = f"host {url.host} port {url.port}"
         with failing_as(step, who):
             try:
-                client = await stack.enter_async_context(connect(url.host, url.port, deadline=deadlines.connect))
+                client = await stack.enter_async_context(
+                    connect(url.host, url.port, tls=tls, deadline=deadlines.connect)
+                )
+            except TlsError:
+                raise
             except ConnectionLost as error:
                 raise JobError(Status.CONNECT_TIMED_OUT, step=step.value, reason=f"{who}: {error}") from error
-            session = HostSession(client, url, deadlines)
+            session = HostSession(client, place, deadlines)
             await _settle(session, place, step)
         yield session
+
+
+def _context(place: Place, step: Step, who: str) -> ssl.SSLContext | None:
+    if place.url.tls:
+        return place.tls.context()
+    if place.tls.required:
+        reason = f"{who}: TLS is required, and the URL is plain ndmp://"
+        raise JobError(Status.TLS_FAILED, step=step.value, reason=reason)
+    return None
 
 
 async def _settle(session: HostSession, place: Place, step: Step) -> None:
@@ -78,7 +93,7 @@ async def _settle(session: HostSession, place: Place, step: Step) -> None:
     except ReplyError as error:
         reason = f"{session.name} refuses user {place.url.user!r} or the password ({error.error.name})"
         raise JobError(Status.NDMP_FAILURE, step=step.value, reason=reason) from error
-    if session.auth == AuthType.TEXT:
+    if session.auth == AuthType.TEXT and not session.client.is_secure:
         _log.warning("%s takes the password as plain text", session.name)
     session.server = await session.call(ConfigGetServerInfo())
     session.extensions = await session.client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from duplicator.dataconn import DataConnection, NetworkSettings, Stopped
+from duplicator.data_end import SocketEnd
+from duplicator.data_path import SocketDataPath
+from duplicator.data_tls import TlsPolicy
 from duplicator.digests import ALGORITHMS
+from duplicator.network import NetworkSettings
 from duplicator.read_ahead import ReadAhead
+from duplicator.stop_signal import Stopped
 from duplicator.tape_digest import ThreadTapeDigest
 from ndmp.backends import (
     DataEvent,
-    DataPath,
     MoverCounters,
     MoverEvent,
     MoverHalted,
@@ -26,7 +29,7 @@ from ndmp.backends import (
 )
 from ndmp.enums import DigestAlgorithm, Error, MoverHaltReason, MoverMode, MoverPauseReason
 from ndmp.errors import ReplyError
-from ndmp.types import ALL_ONES_64, TcpAddress
+from ndmp.types import ALL_ONES_64
 from ndmp.window import Window
 
 __all__ = ["SocketMover", "SocketMovers"]
@@ -58,8 +61,8 @@ class _ConnectionBroke(Exception):  # noqa: N818  (what happened)
     """The data connection failed under a transfer."""
 
 
-class SocketMover:
-    """Implements :class:`ndmp.backends.DataMover` on a TCP stream."""
+class SocketMover(SocketEnd):
+    """Implements :class:`ndmp.backends.DataMover` on a data connection."""
 
     def __init__(
         self,
@@ -71,13 +74,11 @@ class SocketMover:
         local_host: str,
         settings: NetworkSettings,
     ) -> None:
+        super().__init__(f"mover-{mode.name}", local_host, settings)
         self._mode = mode
         self._record = record_bytes
         self._device = device
         self._report = report
-        self._local_host = local_host
-        self._peer = DataConnection(settings)
-        self._listening = False
         self._turn = threading.Condition()
         self._go = True
         self._read: _Read | None = None
@@ -87,33 +88,8 @@ class SocketMover:
         self._moved = 0
         self._record_num = 0
         self._seek_offset = 0
-        self._thread = threading.Thread(target=self._run, name=f"mover-{mode.name}", daemon=True)
 
     # -- called by the host --------------------------------------------------------------------------------------
-
-    def listen(self) -> Sequence[TcpAddress]:
-        """See DataEnd."""
-        address = self._peer.listen(self._local_host)
-        self._listening = True
-        self._thread.start()
-        return (address,)
-
-    def listen_local(self) -> bytes:
-        """See DataEnd."""
-        raise NotImplementedError
-
-    def connect_local(self, name: bytes) -> None:
-        """See DataEnd."""
-        raise NotImplementedError
-
-    def connect(self, addresses: Sequence[TcpAddress]) -> TcpAddress:
-        """See DataEnd."""
-        try:
-            address = self._peer.connect(addresses)
-        except Stopped:
-            raise ReplyError(Error.CONNECT, "told to stop while connecting") from None
-        self._thread.start()
-        return address
 
     def set_window(self, offset: int, length: int) -> None:
         """See DataMover."""
@@ -142,17 +118,14 @@ class SocketMover:
         read = self._read
         return MoverCounters(self._moved, self._record_num, self._seek_offset, read.left if read else 0)
 
-    def stop(self) -> None:
-        """See DataMover."""
-        self._peer.stop()
+    def _on_stop(self) -> None:
         with self._turn:
             self._turn.notify()
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join()
 
     # -- the mover's thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        halted: MoverHalted | None = MoverHalted(MoverHaltReason.INTERNAL_ERROR, "mover ended without a word")
         try:
             halted = self._transfer()
         except Stopped:
@@ -161,12 +134,12 @@ class SocketMover:
             _log.exception("mover failed")
             halted = MoverHalted(MoverHaltReason.INTERNAL_ERROR, f"mover failed: {error}")
         finally:
-            self._peer.close()
+            self._peer.close(complete=halted is None)  # what a mover ends by itself, it has not sent to its end
         if halted is not None:
             self._report(halted)
 
     def _transfer(self) -> MoverHalted:
-        if self._listening:
+        if self._listens:
             try:
                 self._report(MoverStarted(self._peer.accept()))
             except OSError as error:
@@ -301,12 +274,17 @@ class SocketMover:
 
 
 class SocketMovers:
-    """Implements :class:`ndmp.backends.MoverFactory` with threads and TCP."""
+    """Implements :class:`ndmp.backends.MoverFactory` with threads and sockets.
+
+    CertificateError if the settings name a certificate that cannot be used.
+    """
 
     algorithms: Sequence[DigestAlgorithm] = ALGORITHMS
 
     def __init__(self, settings: NetworkSettings | None = None) -> None:
         self._settings = settings or NetworkSettings()
+        if self._settings.tls and self._settings.tls_policy is not TlsPolicy.OFF:
+            _ = self._settings.tls.identity  # to be refused now rather than at the first LISTEN
 
     def mover(
         self,
@@ -319,9 +297,9 @@ class SocketMovers:
         """See MoverFactory."""
         return SocketMover(mode, record_bytes, device, report, local_host=local_host, settings=self._settings)
 
-    def data_path(self, report: Callable[[DataEvent], None], local_host: str) -> DataPath:
+    def data_path(self, report: Callable[[DataEvent], None], local_host: str) -> SocketDataPath:
         """See MoverFactory."""
-        raise NotImplementedError
+        return SocketDataPath(report, local_host, self._settings)
 
     def tape_digest(
         self,

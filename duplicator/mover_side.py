@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from duplicator.endpoints import secure_endpoints, security_of
 from duplicator.hostlink import HostSession
 from duplicator.status import Status
 from ndmp.aio.methods import MoverMethods
 from ndmp.enums import Error, LogType, MoverHaltReason, MoverMode, MoverPauseReason, MoverState
-from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError
+from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError, TlsError
 from ndmp.messages.extensions.fse import FseNotifyTapeDigest
 from ndmp.messages.mover import MoverGetStateReply, TcpAddresses, plain_address
 from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
@@ -78,32 +80,49 @@ class MoverSide:
         await self._mover.set_window()
 
     async def listen(self, mode: MoverMode) -> TcpAddresses:
-        """Have the mover listen; where to connect."""
-        address = await self._mover.listen(mode)
+        """Have the mover listen; where to connect, under TLS alone if that is required (else TlsError)."""
+        with _saying(Error.CONNECT, "MoverListen: it has no address and port to listen on, see docs/network.md"):
+            address = await self._mover.listen(mode)
         if not isinstance(address, TcpAddresses) or not address.endpoints:
             raise RemoteProtocolError("the mover listens, but tells no TCP address")
-        return address
+        return secure_endpoints(address) if self.session.tls.required else address
 
     async def connect(self, mode: MoverMode, address: TcpAddresses) -> None:
-        """Have the mover connect to another one."""
-        try:
+        """Have the mover connect to another one, and note whether that is secure."""
+        peers = map(plain_address, address.endpoints)
+        places = ", ".join(f"{peer.host} port {peer.port}" for peer in peers)
+        with _saying(Error.CONNECT, f"MoverConnect: it does not reach {places}"):
             await self._mover.connect(mode, address)
-        except ReplyError as error:
-            if error.error != Error.CONNECT:
-                raise
-            peers = map(plain_address, address.endpoints)
-            places = ", ".join(f"{peer.host} port {peer.port}" for peer in peers)
-            raise ReplyError(error.error, f"MoverConnect: it does not reach {places}") from error
+        secure = security_of(address)
+        if secure is None:
+            secure = security_of(address, (await self.state()).address)
+        self.note_security(secure)
 
-    async def send_all(self) -> None:
-        """Have the mover send what is there until a filemark."""
+    def note_security(self, secure: bool | None) -> None:
+        """Record whether the data connection is under TLS; None if nobody can tell."""
+        found = {True: "under TLS", False: "not encrypted", None: "perhaps under TLS: it was offered"}[secure]
+        self._log(f"{self.role}: the data connection is {found}")
+
+    async def send_all(self, to: MoverSide | None = None) -> None:
+        """Have the mover send what is there until a filemark, ``to`` a mover that listened.
+
+        Where TLS is required that mover must have taken the connection up: a peer without TLS would send plain bytes.
+        """
+        if to and self.session.tls.required:
+            await to.wait_until_active()
+            if (await to.state()).state != MoverState.ACTIVE:
+                raise TlsError(f"{to.name} did not take the data connection up")
         await self._mover.read()
 
     async def wait_until_active(self) -> None:
         """Wait for a listening mover to have its peer: that it has is told to nobody (draft 2.11.6)."""
-        async with asyncio.timeout(self.session.deadlines.connect):
-            while (await self.state()).state == MoverState.LISTEN:  # noqa: ASYNC110  (nothing tells when it ends)
-                await asyncio.sleep(_LISTEN_POLL)
+        seconds = self.session.deadlines.connect
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self.state()).state == MoverState.LISTEN:  # noqa: ASYNC110  (nothing tells when it ends)
+                    await asyncio.sleep(_LISTEN_POLL)
+        except TimeoutError as error:
+            raise TimeoutError(f"nobody takes the mover's data connection up within {seconds:g} s") from error
 
     async def state(self) -> MoverGetStateReply:
         """Ask for state and progress."""
@@ -128,6 +147,17 @@ class MoverSide:
                     raise
         if state != MoverState.IDLE:
             await self.stop()
+
+
+@contextmanager
+def _saying(refusal: Error, text: str) -> Iterator[None]:
+    """Say more where a host refuses with this error."""
+    try:
+        yield
+    except ReplyError as error:
+        if error.error != refusal:
+            raise
+        raise ReplyError(error.error, text) from error
 
 
 def tell(post: Post) -> str:

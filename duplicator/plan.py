@@ -9,6 +9,7 @@ from typing import Final
 
 from duplicator.credentials import Secret
 from duplicator.status import Status
+from duplicator.tls import ClientTls
 from duplicator.urls import NdmpUrl
 from ndmp.enums import DigestAlgorithm
 
@@ -66,10 +67,11 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An NDMP host and something on it, with the secret of the URL's user."""
+    """An NDMP host and something on it, with the secret of the URL's user; ``tls`` is for ``ndmps://``."""
 
     url: NdmpUrl
     secret: Secret
+    tls: ClientTls = field(default_factory=ClientTls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ class _Restore:
 
         began = self._begin_flow(fragment)
         stream = Stream(reader.notices, moved, progress, step=Step.MOVE, deadlines=self._request.deadlines)
-        await reader.mover.send_all()
+        await reader.mover.send_all(to=sink)
         await stream.end_of_source(reader.mover)
         await reader.mover.end_stream()
         await stream.end_of_all(reader.mover, sink)

@@ -43,6 +43,7 @@ class Status(OpenEnum):
     NO_DRIVES = 2001
     NO_CREDENTIALS = 2006
     DRIVES_DOWN = 2009
+    TLS_FAILED = 7625
 
     @property
     def text(self) -> str:
@@ -147,6 +148,10 @@ _TEXTS: Final[dict[Status, tuple[str, str]]] = {
     Status.NO_CREDENTIALS: (
         "no password is known for the host",
         "Give it in a file, in the environment, or in the keyring.",
+    ),
+    Status.TLS_FAILED: (
+        "no secure connection came about",
+        "Trust the host's certificate, or who issued it, by --tls-ca; use the name in it; see docs/network.md.",
     ),
     Status.DRIVES_DOWN: (
         "every drive that could run the job is down",

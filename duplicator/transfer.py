@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from duplicator.dataconn import DataConnection, NetworkSettings, Stopped
+from duplicator.data_tls import DataTls, TlsPolicy, invitation_of
+from duplicator.dataconn import DataConnection, Stopped
 from duplicator.mover_side import MoverSide, Notice, tell
+from duplicator.network import NetworkSettings
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
+from duplicator.tls import ClientTls
 from ndmp.enums import MoverHaltReason, MoverMode, MoverPauseReason
 from ndmp.errors import NdmpError
 from ndmp.messages.extensions.fse import FseNotifyTapeDigest
@@ -175,7 +178,7 @@ async def receive_all(
     deadlines = source.session.deadlines
     await source.set_up(record_bytes)
     address = await source.listen(MoverMode.WRITE)
-    receiver = _Receiver(consume, deadlines, step)
+    receiver = _Receiver(consume, deadlines, step, tls=source.session.tls)
     receiving = _in_own_thread(lambda: receiver.run(address))
     try:
 
@@ -191,6 +194,7 @@ async def receive_all(
         await source.end_stream()
         await stream.end_of_all(source)
         await receiver.end(receiving)
+        source.note_security(receiver.is_secure)
         progress(receiver.received)
         await source.stop()
     except JobError:
@@ -245,17 +249,24 @@ async def _let_go(receiving: asyncio.Future[None], seconds: float) -> None:
 class _Receiver:
     """The receiving end of a data connection, in a thread."""
 
-    def __init__(self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step) -> None:
+    def __init__(
+        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, tls: ClientTls
+    ) -> None:
         self._consume = consume
         self._stall = deadlines.stall
         self._step = step
-        self._connection = DataConnection(NetworkSettings(connect_deadline=deadlines.connect))
+        policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
+        settings = NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
+        self._connection = DataConnection(settings)
         self.received = 0
+        self.is_secure: bool | None = None
+        """Whether the data comes under TLS; None before it is connected."""
 
     def run(self, address: TcpAddresses) -> None:
         buffer = memoryview(bytearray(_BUFFER))
         try:
-            self._connection.connect([plain_address(endpoint) for endpoint in address.endpoints])
+            used = self._connection.connect([plain_address(endpoint) for endpoint in address.endpoints])
+            self.is_secure = invitation_of(used) is not None
             while count := self._wait(buffer):
                 self._consume(buffer[:count])
                 self.received += count

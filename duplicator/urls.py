@@ -1,17 +1,19 @@
-"""Addresses that users write: ``ndmp://USER@HOST[:PORT][/PATH]`` and ``HOST:PORT``."""
+"""Addresses that users write: ``ndmp://USER@HOST[:PORT][/PATH]``, ``ndmps://`` for TLS, and ``HOST:PORT``."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv6Address
+from ipaddress import AddressValueError, IPv6Address, ip_address
 from typing import Final, Self
 from urllib.parse import quote, unquote
 
-__all__ = ["NDMP_PORT", "HostPort", "NdmpUrl", "UrlError"]
+__all__ = ["NDMPS_PORT", "NDMP_PORT", "HostPort", "NdmpUrl", "UrlError"]
 
 NDMP_PORT: Final = 10000
-_SCHEME = "ndmp://"
+NDMPS_PORT: Final = 30000
+"""Where IANA has NDMP under TLS."""
+_PLAIN, _SECURE = "ndmp://", "ndmps://"
 _LONGEST = 4096
 
 
@@ -73,25 +75,34 @@ class NdmpUrl:
     host: str
     port: int = NDMP_PORT
     path: str = ""
+    tls: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an URL; the path is what follows the first slash. UrlError, also for one with a password."""
         _check(len(text) <= _LONGEST, f"an URL has at most {_LONGEST} characters")
-        _check(text[: len(_SCHEME)].lower() == _SCHEME, "an NDMP URL begins with ndmp://")
-        place, _, path = text[len(_SCHEME) :].partition("/")
+        tls = text[: len(_SECURE)].lower() == _SECURE
+        scheme = _SECURE if tls else _PLAIN
+        _check(text[: len(scheme)].lower() == scheme, "an NDMP URL begins with ndmp:// or, under TLS, with ndmps://")
+        place, _, path = text[len(scheme) :].partition("/")
         user, at, where = place.rpartition("@")
         _check(
             ":" not in user,
             "a password does not belong in an URL: give it in a file, in the environment or in the keyring",
         )
-        _check(bool(at and user), "the URL names no user: write ndmp://USER@HOST")
+        _check(bool(at and user), f"the URL names no user: write {scheme}USER@HOST")
         _check("@" not in user, "an @ in a user name is written %40")
         host, port = _host_and_port(where)
-        return cls(_decode(user, "user"), host, _port(port, 1) if port else NDMP_PORT, _decode(path, "path"))
+        number = _port(port, 1) if port else NDMPS_PORT if tls else NDMP_PORT
+        return cls(_decode(user, "user"), host, number, _decode(path, "path"), tls)
+
+    @property
+    def scheme(self) -> str:
+        """What the URL begins with."""
+        return _SECURE if self.tls else _PLAIN
 
     def __str__(self) -> str:
-        place = f"{_SCHEME}{quote(self.user, safe='')}@{_join(self.host, self.port)}"
+        place = f"{self.scheme}{quote(self.user, safe='')}@{_join(self.host, self.port)}"
         return f"{place}/{quote(self.path)}" if self.path else place
 
 
@@ -107,6 +118,14 @@ class HostPort:
         """Read HOST:PORT, an IPv6 address in brackets; UrlError."""
         host, port = _host_and_port(text)
         return cls(host, _port(port, 0))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect there."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         return _join(self.host, self.port)

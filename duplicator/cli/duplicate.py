@@ -17,9 +17,14 @@ from duplicator.cli.options import (
     Json,
     MountTimeout,
     RequestTimeout,
+    RequireTls,
     StallTimeout,
     TapeTimeout,
+    TlsCa,
+    TlsCert,
+    TlsKey,
     ToPasswordFile,
+    client_tls,
     deadlines,
     find_place,
     parse_ndmp_url,
@@ -48,10 +53,14 @@ def duplicate(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Names of images in the storage unit.")],
     *,
     source: Annotated[
-        str, typer.Option("--from", metavar="ndmp://USER@HOST:PORT/LSU", help="The storage unit with the images.")
+        str,
+        typer.Option("--from", metavar="URL", help="ndmp[s]://USER@HOST:PORT/LSU: the storage unit with the images."),
     ],
     target: Annotated[
-        str, typer.Option("--to", metavar="ndmp://USER@HOST:PORT/TAPE", help="The tape drive that writes the copies.")
+        str,
+        typer.Option(
+            "--to", metavar="URL", help="ndmp[s]://USER@HOST:PORT/TAPE: the tape drive that writes the copies."
+        ),
     ],
     volume: Annotated[
         str | None,
@@ -69,6 +78,10 @@ def duplicate(
     tape_timeout: TapeTimeout = _WAITS.tape,
     mount_timeout: MountTimeout = _WAITS.mount,
     stall_timeout: StallTimeout = _WAITS.stall,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    require_tls: RequireTls = False,
     as_json: Json = False,
 ) -> None:
     """Copy images to tape and validate each copy.
@@ -89,8 +102,9 @@ def duplicate(
     to_url = parse_ndmp_url(target, option="--to", place="tape")
     _check_volume(volume)
     record_bytes = _record_bytes(record_size)
-    from_place = find_place(from_url, from_password_file, Role.FROM)
-    to_place = find_place(to_url, to_password_file, Role.TO)
+    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
+    from_place = find_place(from_url, from_password_file, Role.FROM, tls=tls)
+    to_place = find_place(to_url, to_password_file, Role.TO, tls=tls)
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )

@@ -7,6 +7,7 @@ from duplicator.catalog import CatalogError
 from duplicator.cli.endings import Interrupted, UsageProblem
 from duplicator.credentials import CredentialError
 from duplicator.status import ExitCode, JobError
+from duplicator.trees import TreeError
 from duplicator.units.refusals import UnitError
 from duplicator.urls import UrlError
 from ndmp.errors import NdmpError
@@ -14,7 +15,7 @@ from scsi.errors import DeviceUrlError, ScsiError
 
 __all__ = ["describe"]
 
-_USAGE = (UsageProblem, UrlError, CredentialError, CatalogError, DeviceUrlError, UnitError, LabelError)
+_USAGE = (UsageProblem, UrlError, CredentialError, CatalogError, DeviceUrlError, UnitError, TreeError, LabelError)
 _FAILED = (NdmpError, ScsiError, OSError)
 
 

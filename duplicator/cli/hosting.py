@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from duplicator.accounts import Users, UsersFile
 from duplicator.cli.terminal import complain, plain, say
-from duplicator.credentials import Secret
-from duplicator.host import open_host
+from duplicator.credentials import CredentialError
+from duplicator.host import Offers, open_host
+from duplicator.network import NetworkSettings
 from duplicator.status import ExitCode
+from duplicator.tls import ServerTls
 from duplicator.urls import HostPort
+from ndmp.aio.limits import Limits
 from ndmp.aio.server import HostServer
 from ndmp.backends import Host
-from ndmp.services.connect import Accounts
+from ndmp.enums import AuthType
 from ndmp.services.profile import NDMJOB, STRICT
 from scsi.virtual.image import cartridge_files
+from scsi.virtual.library_url import parse_library_url
 from scsi.virtual.url import parse_url
 
 __all__ = ["Hosting", "host_until_told"]
 
+_log: Final = logging.getLogger(__name__)
 _STOP_DEADLINE: Final = 15.0
 """Seconds for the sessions to let go of their devices."""
 _PROFILES: Final = {profile.name: profile for profile in (STRICT, NDMJOB)}
@@ -36,44 +44,52 @@ class Hosting:
     """What to serve, where and to whom."""
 
     listen: HostPort
-    user: str
-    secret: Secret
-    units: Mapping[str, Path]
-    tapes: Mapping[str, str]
+    users: Users
+    offers: Offers
+    tls: ServerTls | None = None
+    logins: tuple[AuthType, ...] = STRICT.auth_types
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    limits: Limits = field(default_factory=Limits)
     profile: str = STRICT.name
     port_file: Path | None = None
 
 
 def host_until_told(hosting: Hosting) -> None:
-    """Serve until SIGINT or SIGTERM; OSError, UnitError or ScsiError when it cannot begin."""
-    missing = _missing_cartridges(hosting.tapes)
-    with open_host(hosting.units, hosting.tapes) as host:
-        made = [f"made a new blank cartridge for {plain(name)}: {plain(str(path))}" for name, path in missing.items()]
-        asyncio.run(_host(hosting, host, made))
+    """Serve until SIGINT or SIGTERM; when it cannot begin, CredentialError, OSError, or what open_host raises."""
+    tls = hosting.tls.context() if hosting.tls else None
+    made = [plain(line) for line in _missing(hosting.offers)]
+    with open_host(hosting.offers, hosting.network) as host:
+        asyncio.run(_host(hosting, host, tls, made))
 
 
-def _missing_cartridges(tapes: Mapping[str, str]) -> dict[str, Path]:
-    """The tapes whose cartridge has yet to be made: one by mistake of a name should not go unseen."""
-    paths = {name: parse_url(url).path for name, url in tapes.items()}
-    return {name: path for name, path in paths.items() if not cartridge_files(path)[1].exists()}
+def _missing(offers: Offers) -> Iterator[str]:
+    """What has yet to be made: a cartridge or library made by mistake of a name should not go unseen."""
+    for name, url in offers.tapes.items():
+        cartridge = parse_url(url).path
+        if not cartridge_files(cartridge)[1].exists():
+            yield f"made a new blank cartridge for {name}: {cartridge}"
+    for name, url in offers.changers.items():
+        library = parse_library_url(url).path
+        if not library.exists():
+            yield f"made a new library for {name}: {library}"
 
 
-def _accounts(hosting: Hosting) -> Accounts:
-    secret = hosting.secret.reveal().encode()
-    return lambda user: secret if user == hosting.user else None
-
-
-async def _host(hosting: Hosting, host: Host, made: Sequence[str]) -> None:
+async def _host(hosting: Hosting, host: Host, tls: ssl.SSLContext | None, made: Sequence[str]) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    server = HostServer(host, _accounts(hosting), profile=_PROFILES[hosting.profile])
-    address = await _start(server, hosting.listen)
+    if tls or isinstance(hosting.users, UsersFile):
+        loop.add_signal_handler(signal.SIGHUP, _read_again, hosting, tls)
+    profile = replace(_PROFILES[hosting.profile], auth_types=hosting.logins)
+    server = HostServer(host, hosting.users.secret, profile=profile, limits=hosting.limits)
+    address = await _start(server, hosting.listen, tls)
     try:
         if hosting.port_file:
             _publish(f"{address}\n", hosting.port_file)
-        say(f"listening on {address}; {_offer(hosting)}")
+        say(f"listening on {address}{' with TLS' if tls else ''}; {_offer(hosting)}")
+        if not tls and not hosting.listen.is_loopback:
+            complain("ndmpdup: warning: others can reach this host, and nothing is encrypted: see --tls-cert")
         for line in made:
             say(line)
         await told.wait()
@@ -83,9 +99,22 @@ async def _host(hosting: Hosting, host: Host, made: Sequence[str]) -> None:
         await _stop(server)
 
 
-async def _start(server: HostServer, listen: HostPort) -> HostPort:
+def _read_again(hosting: Hosting, tls: ssl.SSLContext | None) -> None:
+    """Take up changed users and a renewed certificate; sessions that run go on as they are."""
     try:
-        return HostPort(*await server.start(listen.host, listen.port))
+        if isinstance(hosting.users, UsersFile):
+            hosting.users.reload()
+        if hosting.tls and tls:
+            hosting.tls.renew(tls)
+    except CredentialError as error:
+        complain(f"ndmpdup: not read again, what was read before still holds: {plain(str(error))}")
+    else:
+        _log.info("users and certificate are read again")
+
+
+async def _start(server: HostServer, listen: HostPort, tls: ssl.SSLContext | None) -> HostPort:
+    try:
+        return HostPort(*await server.start(listen.host, listen.port, ssl=tls))
     except OSError as error:
         # asyncio wraps the reason of a failed bind in words of its own.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
@@ -104,7 +133,9 @@ async def _stop(server: HostServer) -> None:
 
 
 def _offer(hosting: Hosting) -> str:
-    offers = ("units", hosting.units), ("tapes", hosting.tapes)
+    trees = [str(tree) for tree in hosting.offers.trees]
+    found = hosting.offers
+    offers = ("units", found.units), ("tapes", found.tapes), ("changers", found.changers), ("trees", trees)
     return "; ".join(f"{what}: {plain(', '.join(names))}" for what, names in offers if names)
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from duplicator.cli.options import Json, PasswordFile, find_place, parse_ndmp_url
+from duplicator.cli.options import (
+    Json,
+    PasswordFile,
+    RequireTls,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    client_tls,
+    find_place,
+    parse_ndmp_url,
+)
 from duplicator.cli.terminal import print_json, print_table, say, size_text, time_text
 from duplicator.credentials import Role
 from duplicator.plan import Deadlines, Place, Step
@@ -27,7 +37,16 @@ UnitUrl = Annotated[
 ]
 
 
-def images(url: UnitUrl, *, password_file: PasswordFile = None, as_json: Json = False) -> None:
+def images(
+    url: UnitUrl,
+    *,
+    password_file: PasswordFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    require_tls: RequireTls = False,
+    as_json: Json = False,
+) -> None:
     """List the images of a storage unit, or the units of a host.
 
     \b
@@ -37,7 +56,8 @@ def images(url: UnitUrl, *, password_file: PasswordFile = None, as_json: Json = 
     """
     from duplicator.cli.running import run
 
-    place = find_place(parse_ndmp_url(url, option="URL"), password_file, Role.ANY)
+    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
+    place = find_place(parse_ndmp_url(url, option="URL"), password_file, Role.ANY, tls=tls)
     if place.url.path:
         _show_images(run(_list_images(place)), as_json=as_json)
     else:

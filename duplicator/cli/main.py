@@ -12,6 +12,7 @@ from duplicator.cli.copies import copies
 from duplicator.cli.decode import decode
 from duplicator.cli.demo import demo
 from duplicator.cli.duplicate import duplicate
+from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
 from duplicator.cli.probe import probe
@@ -50,7 +51,7 @@ _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
 }
 
 for _name, _function in _COMMANDS.items():
-    app.command(_name)(command(_function))
+    app.command(_name, cls=GroupedCommand)(command(_function))
 for _name, _function in _TAPE_VERBS.items():
     _tape.command(_name)(command(_function))
 app.add_typer(_tape, name="tape")

@@ -10,8 +10,10 @@ from urllib.parse import unquote_plus
 import typer
 
 from duplicator.cli.endings import UsageProblem
+from duplicator.cli.grouped import TLS_GROUP
 from duplicator.credentials import Role, find_password
 from duplicator.plan import Deadlines, Place
+from duplicator.tls import ClientTls
 from duplicator.urls import HostPort, NdmpUrl, UrlError
 
 __all__ = [
@@ -23,15 +25,21 @@ __all__ = [
     "MountTimeout",
     "PasswordFile",
     "RequestTimeout",
+    "RequireTls",
     "StallTimeout",
     "TapeTimeout",
+    "TlsCa",
+    "TlsCert",
+    "TlsKey",
     "ToPasswordFile",
+    "client_tls",
     "deadlines",
     "find_place",
     "parse_listen",
     "parse_ndmp_url",
 ]
 
+_USUAL_TLS: Final = ClientTls()
 _LONGEST_WAIT: Final = 7 * 24 * 3600.0
 _SECRET_IN_URL: Final = re.compile(r"://[^/@]*:[^/]*@|[?&;][^=&;]*(password|passwd|pwd)[^=&;]*=", re.IGNORECASE)
 
@@ -78,8 +86,8 @@ FromTape = Annotated[
     str | None,
     typer.Option(
         "--from",
-        metavar="ndmp://USER@HOST:PORT/TAPE",
-        help="The tape drive that holds the volume. Default: the drive that wrote the copy.",
+        metavar="URL",
+        help="ndmp[s]://USER@HOST:PORT/TAPE: the drive that holds the volume. Default: the one that wrote the copy.",
         show_default=False,
     ),
 ]
@@ -88,6 +96,44 @@ RequestTimeout = Annotated[float, _seconds("Longest wait for an answer that need
 TapeTimeout = Annotated[float, _seconds("Longest wait for an answer that needs tape motion.")]
 MountTimeout = Annotated[float, _seconds("Longest wait for a tape to come into the drive.")]
 StallTimeout = Annotated[float, _seconds("Longest time in which no data moves.")]
+
+
+def _tls_file(name: str, text: str) -> typer.models.OptionInfo:
+    file: typer.models.OptionInfo = typer.Option(
+        name,
+        metavar="FILE",
+        envvar=f"NDMPDUP_{name.removeprefix('--').replace('-', '_').upper()}",
+        help=text,
+        rich_help_panel=TLS_GROUP,
+    )
+    return file
+
+
+TlsCa = Annotated[
+    Path | None,
+    _tls_file("--tls-ca", "Trust certificates from here: authorities, or hosts' own. Default: those of the system."),
+]
+TlsCert = Annotated[Path | None, _tls_file("--tls-cert", "Our certificate, for hosts that demand one.")]
+TlsKey = Annotated[
+    Path | None, _tls_file("--tls-key", "Its key (chmod 600). Default: it is in the file of the certificate.")
+]
+RequireTls = Annotated[
+    bool,
+    typer.Option(
+        "--require-tls",
+        envvar="NDMPDUP_REQUIRE_TLS",
+        help="Refuse hosts and data connections without TLS.",
+        rich_help_panel=TLS_GROUP,
+    ),
+]
+
+
+def client_tls(ca: Path | None, certificate: Path | None, *, key: Path | None, required: bool) -> ClientTls:
+    """TLS from its options; CredentialError when a file cannot be used."""
+    tls = ClientTls(ca, certificate, key, required)
+    if ca or certificate or key:
+        tls.context()
+    return tls
 
 
 def deadlines(*, connect: float, request: float, tape: float, mount: float, stall: float) -> Deadlines:
@@ -102,7 +148,7 @@ def parse_ndmp_url(text: str, *, option: str, place: str = "") -> NdmpUrl:
     except UrlError as error:
         raise UsageProblem(f"{option}: {error}") from error
     if place and not url.path:
-        raise UsageProblem(f"{option}: the URL names no {place}: write ndmp://USER@HOST:PORT/{place.upper()}")
+        raise UsageProblem(f"{option}: the URL names no {place}: write {url.scheme}USER@HOST:PORT/{place.upper()}")
     return url
 
 
@@ -114,6 +160,8 @@ def parse_listen(text: str) -> HostPort:
         raise UsageProblem(f"--listen: {error}; write HOST:PORT") from error
 
 
-def find_place(url: NdmpUrl, file: Path | None, role: Role) -> Place:
-    """The place with the password of its user; CredentialError when there is none."""
-    return Place(url, find_password(url.user, url.host, url.port, file=file, role=role))
+def find_place(url: NdmpUrl, file: Path | None, role: Role, *, tls: ClientTls = _USUAL_TLS) -> Place:
+    """The place with the password of its user; CredentialError when there is none, UsageProblem when it needs TLS."""
+    if tls.required and not url.tls:
+        raise UsageProblem(f"TLS is required, and {url} is not under TLS: write ndmps://")
+    return Place(url, find_password(url.user, url.host, url.port, file=file, role=role), tls)

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from duplicator.cli.options import Json, PasswordFile, find_place, parse_ndmp_url
+from duplicator.cli.options import (
+    Json,
+    PasswordFile,
+    RequireTls,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    client_tls,
+    find_place,
+    parse_ndmp_url,
+)
 from duplicator.cli.terminal import plain, print_json, say
 from duplicator.credentials import Role
 from duplicator.plan import Deadlines, Place
@@ -23,7 +33,16 @@ HostUrl = Annotated[str, typer.Argument(metavar="ndmp://USER@HOST:PORT", help="T
 Facts = dict[str, Any]
 
 
-def probe(url: HostUrl, *, password_file: PasswordFile = None, as_json: Json = False) -> None:
+def probe(
+    url: HostUrl,
+    *,
+    password_file: PasswordFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    require_tls: RequireTls = False,
+    as_json: Json = False,
+) -> None:
     """Show what an NDMP host is and offers.
 
     It logs in and asks for the product, extensions, storage units and tapes.
@@ -35,7 +54,8 @@ def probe(url: HostUrl, *, password_file: PasswordFile = None, as_json: Json = F
     """
     from duplicator.cli.running import run
 
-    place = find_place(parse_ndmp_url(url, option="URL"), password_file, Role.ANY)
+    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
+    place = find_place(parse_ndmp_url(url, option="URL"), password_file, Role.ANY, tls=tls)
     facts = run(_ask(place))
     if as_json:
         print_json(facts)

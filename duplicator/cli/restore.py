@@ -16,9 +16,14 @@ from duplicator.cli.options import (
     Json,
     MountTimeout,
     RequestTimeout,
+    RequireTls,
     StallTimeout,
     TapeTimeout,
+    TlsCa,
+    TlsCert,
+    TlsKey,
     ToPasswordFile,
+    client_tls,
     deadlines,
     find_place,
     parse_ndmp_url,
@@ -29,6 +34,7 @@ from duplicator.plan import Deadlines, Place, RestoreRequest
 
 if TYPE_CHECKING:
     from duplicator.cli.batch import Batch
+    from duplicator.tls import ClientTls
 
 __all__ = ["bring_back", "restore"]
 
@@ -40,7 +46,9 @@ def restore(
     *,
     target: Annotated[
         str,
-        typer.Option("--to", metavar="DIR|ndmp://USER@HOST:PORT/LSU", help="Folder of this machine, or storage unit."),
+        typer.Option(
+            "--to", metavar="DIR|URL", help="Folder of this machine, or ndmp[s]://USER@HOST:PORT/LSU, a storage unit."
+        ),
     ],
     tape: FromTape = None,
     from_password_file: FromPasswordFile = None,
@@ -51,6 +59,10 @@ def restore(
     tape_timeout: TapeTimeout = _WAITS.tape,
     mount_timeout: MountTimeout = _WAITS.mount,
     stall_timeout: StallTimeout = _WAITS.stall,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    require_tls: RequireTls = False,
     as_json: Json = False,
 ) -> None:
     """Bring a copy back from tape.
@@ -65,13 +77,17 @@ def restore(
     """
     from duplicator.cli.batch import open_catalog
 
+    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
     with open_catalog(catalog) as opened:
         found = opened.copy(copy)
     request = RestoreRequest(
-        found.id, tape_of(found, tape, from_password_file), _target(target, to_password_file), waits
+        found.id,
+        tape_of(found, tape, from_password_file, tls=tls),
+        _target(target, to_password_file, tls=tls),
+        waits,
     )
     batch = bring_back(request, catalog, title=found.image.name)
     batch.report(as_json=as_json)
@@ -89,7 +105,7 @@ def bring_back(request: RestoreRequest, catalog_url: str | None, *, title: str) 
     return batch
 
 
-def _target(text: str, password_file: Path | None) -> Path | Place:
-    if not text.lower().startswith("ndmp:"):
+def _target(text: str, password_file: Path | None, *, tls: ClientTls) -> Path | Place:
+    if not text.lower().startswith(("ndmp:", "ndmps:")):
         return Path(text)
-    return find_place(parse_ndmp_url(text, option="--to", place="lsu"), password_file, Role.TO)
+    return find_place(parse_ndmp_url(text, option="--to", place="lsu"), password_file, Role.TO, tls=tls)

@@ -1,97 +1,183 @@
-"""`ndmpdup serve`: an NDMP host with storage units, virtual tapes, or both."""
+"""`ndmpdup serve`: an NDMP host with storage units, virtual tapes, directory trees."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import TYPE_CHECKING, Final
 
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import parse_listen
+from duplicator.cli.serve_options import (
+    Changers,
+    DataAddresses,
+    DataPeers,
+    DataPorts,
+    DataTlsChoice,
+    DataTlsName,
+    FailedLogins,
+    HalfOpen,
+    Listen,
+    Login,
+    LoginTimeout,
+    PortFile,
+    ProfileName,
+    ProfileOption,
+    ServedPasswordFile,
+    ServerCert,
+    ServerKey,
+    SessionsAtMost,
+    SessionsPerAddress,
+    State,
+    TapeDrives,
+    TlsClientCa,
+    Trees,
+    Units,
+    User,
+    UsersPath,
+    parse_logins,
+    parse_named,
+    parse_offers,
+    parse_peers,
+    parse_ports,
+)
+from duplicator.urls import NDMP_PORT, NDMPS_PORT, HostPort
+from ndmp.aio.limits import Limits
+
+if TYPE_CHECKING:
+    from duplicator.accounts import Users
+    from duplicator.network import NetworkSettings
+    from duplicator.tls import ServerTls
+    from ndmp.enums import AuthType
 
 __all__ = ["serve"]
 
-_LONGEST_NAME: Final = 255
-
-
-class ProfileName(Enum):
-    """Where the host may differ from the draft."""
-
-    STRICT = "strict"
-    NDMJOB = "ndmjob"
+_LOOPBACK: Final = "127.0.0.1"
+_LIMITS: Final = Limits()
 
 
 def serve(
     *,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")],
-    user: Annotated[str, typer.Option(metavar="U", help="The one user who may log in.")],
-    password_file: Annotated[
-        Path, typer.Option(metavar="FILE", help="File with the user's password; nobody else may read it (chmod 600).")
-    ],
-    lsu: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=DIR", help="A storage unit: a folder with images. May be repeated."),
-    ] = None,
-    tape: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=virtual:DIR/BARCODE[?capacity=..]",
-            help="A tape drive with a virtual cartridge, made if it is missing. May be repeated.",
-        ),
-    ] = None,
-    profile: Annotated[
-        ProfileName, typer.Option(help="strict: as the NDMP v4 draft says; ndmjob: as Amanda's ndmjob expects.")
-    ] = ProfileName.STRICT,
-    port_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write HOST:PORT here once it listens; removed at the end.")
-    ] = None,
+    lsu: Units = None,
+    tape: TapeDrives = None,
+    changer: Changers = None,
+    tree: Trees = None,
+    state: State = None,
+    profile: ProfileOption = ProfileName.STRICT,
+    user: User = None,
+    password_file: ServedPasswordFile = None,
+    users_file: UsersPath = None,
+    login: Login = None,
+    listen: Listen = None,
+    tls_cert: ServerCert = None,
+    tls_key: ServerKey = None,
+    tls_client_ca: TlsClientCa = None,
+    port_file: PortFile = None,
+    data_port: DataPorts = None,
+    data_address: DataAddresses = None,
+    data_peer: DataPeers = None,
+    data_tls: DataTlsChoice = None,
+    max_sessions: SessionsAtMost = _LIMITS.sessions,
+    max_sessions_per_address: SessionsPerAddress = _LIMITS.sessions_per_address,
+    max_half_open: HalfOpen = _LIMITS.half_open_sessions,
+    login_timeout: LoginTimeout = _LIMITS.login_deadline,
+    max_failed_logins: FailedLogins = _LIMITS.failed_logins,
 ) -> None:
     """Run an NDMP host.
 
-    It runs until Ctrl-C or SIGTERM, and has exit code 0 then. NDMP encrypts nothing: listen only on networks that you
-    trust.
+    It runs until Ctrl-C or SIGTERM, and has exit code 0 then. Without --tls-cert nothing is encrypted: listen only on
+    networks that you trust. docs/network.md tells which ports are used by whom.
 
     \b
     Examples:
-      ndmpdup serve --listen 127.0.0.1:10000 --user backup --password-file pw --lsu unit1=/srv/images
+      ndmpdup serve --user backup --password-file pw --lsu unit1=/srv/images
       ndmpdup serve --listen 127.0.0.1:10001 --user backup --password-file pw \\
         --tape "drive1=virtual:/srv/tapes/ND0001?capacity=100G"
+      ndmpdup serve --listen 192.0.2.7:30000 --tls-cert host.pem --tls-key host.key --users-file users \\
+        --lsu unit1=/srv/images --data-port 30100-30199 --data-tls require
     """
-    from duplicator.cli.hosting import Hosting, host_until_told
-    from duplicator.credentials import read_password_file
+    from platformdirs import user_state_path
 
-    units = {name: Path(folder) for name, folder in _named(lsu or [], "--lsu").items()}
-    tapes = _named(tape or [], "--tape")
-    if not units and not tapes:
-        raise UsageProblem("nothing to serve: give at least one --lsu NAME=DIR or --tape NAME=virtual:DIR/BARCODE")
-    if not user or not user.isprintable():
-        raise UsageProblem("--user: the name is empty or cannot be printed")
+    from duplicator.cli.hosting import Hosting, host_until_told
+    from duplicator.host import Offers
+
+    if not (lsu or tape or changer or tree):
+        raise UsageProblem(
+            "nothing to serve: give at least one --lsu NAME=DIR, --tape NAME=virtual:DIR/BARCODE, "
+            "--changer NAME=virtual-library:DIR or --tree DIR"
+        )
+    offers = Offers(
+        units={name: Path(folder) for name, folder in parse_named(lsu, "--lsu").items()},
+        tapes=parse_named(tape, "--tape"),
+        changers=parse_named(changer, "--changer"),
+        trees=tree or (),
+        state=(state or user_state_path("ndmpdup")) if tree else None,
+    )
+    tls = _tls(tls_cert, tls_key, tls_client_ca)
+    address = parse_listen(listen) if listen is not None else HostPort(_LOOPBACK, NDMPS_PORT if tls else NDMP_PORT)
     host_until_told(
         Hosting(
-            listen=parse_listen(listen),
-            user=user,
-            secret=read_password_file(password_file),
-            units=units,
-            tapes=tapes,
+            listen=address,
+            users=_users(user, password_file, users_file, address),
+            offers=offers,
+            tls=tls,
+            logins=_logins(login, open_to_all=not tls and not address.is_loopback),
+            network=_network(
+                data_port, data_address, data_peer, tls=data_tls or (DataTlsName.OFFER if tls else DataTlsName.OFF)
+            ),
+            limits=Limits(
+                sessions=max_sessions,
+                sessions_per_address=max_sessions_per_address,
+                half_open_sessions=max_half_open,
+                login_deadline=login_timeout,
+                failed_logins=max_failed_logins,
+            ),
             profile=profile.value,
             port_file=port_file,
         )
     )
 
 
-def _named(texts: Sequence[str], option: str) -> dict[str, str]:
-    """NAME=VALUE texts by name."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, separator, value = text.partition("=")
-        if not separator or not name or not value:
-            raise UsageProblem(f"{option} {text!r}: write NAME=VALUE")
-        if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-            raise UsageProblem(f"{option} {name!r}: a name has at most {_LONGEST_NAME} bytes and can be printed")
-        if name in found:
-            raise UsageProblem(f"{option} {name!r} is given twice")
-        found[name] = value
-    return found
+def _logins(text: str | None, *, open_to_all: bool) -> tuple[AuthType, ...]:
+    """As asked for; else no passwords as text where others may listen."""
+    if text is not None:
+        return parse_logins(text)
+    return parse_logins("md5" if open_to_all else "md5,text")
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> ServerTls | None:
+    from duplicator.tls import ServerTls
+
+    if certificate is not None:
+        return ServerTls(certificate, key, client_ca)
+    if key or client_ca:
+        raise UsageProblem(f"{'--tls-key' if key else '--tls-client-ca'} is of no use without --tls-cert")
+    return None
+
+
+def _users(user: str | None, password_file: Path | None, users_file: Path | None, address: HostPort) -> Users:
+    from duplicator.accounts import OneUser, UsersFile
+    from duplicator.credentials import find_password
+
+    if users_file is not None:
+        if user is not None or password_file is not None:
+            raise UsageProblem("--users-file stands instead of --user and --password-file: give one or the other")
+        return UsersFile(users_file)
+    if user is None:
+        raise UsageProblem("nobody may log in: give --user U or --users-file FILE; there is no default account")
+    if not user or not user.isprintable():
+        raise UsageProblem("--user: the name is empty or cannot be printed")
+    return OneUser(user, find_password(user, address.host, address.port, file=password_file))
+
+
+def _network(
+    ports: str | None, addresses: list[str] | None, peers: list[str] | None, *, tls: DataTlsName
+) -> NetworkSettings:
+    from duplicator.data_tls import DataTls, TlsPolicy
+    from duplicator.network import NetworkSettings
+
+    return NetworkSettings(
+        ports=parse_ports(ports) if ports is not None else None,
+        offers=parse_offers(addresses),
+        peers=parse_peers(peers),
+        tls=DataTls(TlsPolicy(tls.value)) if tls is not DataTlsName.OFF else None,
+    )

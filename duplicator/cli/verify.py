@@ -16,8 +16,13 @@ from duplicator.cli.options import (
     MountTimeout,
     PasswordFile,
     RequestTimeout,
+    RequireTls,
     StallTimeout,
     TapeTimeout,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    client_tls,
     deadlines,
     find_place,
     parse_ndmp_url,
@@ -27,6 +32,7 @@ from duplicator.plan import Deadlines, Place, VerifyRequest
 
 if TYPE_CHECKING:
     from duplicator.catalog import Copy
+    from duplicator.tls import ClientTls
 
 __all__ = ["CopyIds", "tape_of", "verify"]
 
@@ -34,11 +40,11 @@ _WAITS: Final = Deadlines()
 CopyIds = Annotated[list[str], typer.Argument(metavar="COPY...", help="Ids of copies, or unique beginnings of them.")]
 
 
-def tape_of(copy: Copy, override: str | None, password_file: Path | None) -> Place:
+def tape_of(copy: Copy, override: str | None, password_file: Path | None, *, tls: ClientTls) -> Place:
     """Where to read a copy: the tape it was written to, or the one of ``--from``."""
     option = "--from" if override else f"tape of copy {copy.id}"
     url = parse_ndmp_url(override or copy.tape_url, option=option, place="tape")
-    return find_place(url, password_file, Role.FROM)
+    return find_place(url, password_file, Role.FROM, tls=tls)
 
 
 def verify(
@@ -52,6 +58,10 @@ def verify(
     tape_timeout: TapeTimeout = _WAITS.tape,
     mount_timeout: MountTimeout = _WAITS.mount,
     stall_timeout: StallTimeout = _WAITS.stall,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    require_tls: RequireTls = False,
     as_json: Json = False,
 ) -> None:
     """Read copies back from tape and compare.
@@ -66,13 +76,14 @@ def verify(
     from duplicator.cli.batch import Batch, open_catalog
     from duplicator.validate import verify as verify_copy
 
+    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
     batch = Batch()
     with open_catalog(catalog) as opened:
         found = [opened.copy(prefix) for prefix in copies]
-        requests = [VerifyRequest(copy.id, tape_of(copy, tape, password_file), waits) for copy in found]
+        requests = [VerifyRequest(copy.id, tape_of(copy, tape, password_file, tls=tls), waits) for copy in found]
         batch.run(
             [
                 (copy.image.name, partial(verify_copy, request, opened))

@@ -283,7 +283,8 @@ class Rig:
 
     def expect(self, event: MoverEvent) -> None:
         """The mover tells this next."""
-        assert self.next_event() == event
+        told = self.next_event()
+        assert told == event, told
 
     def expect_silence(self) -> None:
         """The mover has told nothing that was not asked for."""

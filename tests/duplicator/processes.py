@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,14 +133,15 @@ def _session(leader: int) -> list[int]:
 class Host:
     """A ``serve`` process."""
 
-    def __init__(self, running: Running, address: str) -> None:
+    def __init__(self, running: Running, address: str, scheme: str = "ndmp") -> None:
         self._running = running
+        self._scheme = scheme
         self.address = address
         self.pid = running.process.pid
 
     def url(self, place: str) -> str:
         """An URL of something on it."""
-        return f"ndmp://{USER}@{self.address}/{place}"
+        return f"{self._scheme}://{USER}@{self.address}/{place}"
 
     @property
     def port(self) -> int:
@@ -166,6 +167,14 @@ class Host:
     def resume(self) -> None:
         """Have it go on."""
         self._running.send(signal.SIGCONT)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._running.send(number)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it says ``text`` on standard error."""
+        self._running.wait_for(text)
 
     def stop(self) -> Ended:
         """End it in order."""
@@ -208,7 +217,8 @@ class Site:
     def start(self, *words: str | Path) -> Running:
         """Start a command."""
         out = self.folder / f"out-{len(self._started)}"
-        environment = {**os.environ, "NDMPDUP_CATALOG": self.catalog, "PYTHONUNBUFFERED": "1"}
+        kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
+        environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "duplicator.cli.main", *map(str, words)]
         with out.open("wb") as stdout:
             process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
@@ -226,15 +236,18 @@ class Site:
         assert ended.code == 0, ended.err
         return ended.document
 
-    def serve(self, *offers: str, listen: str = "127.0.0.1:0") -> Host:
-        """Start a host; ready when this returns. ``offers``: its --lsu and --tape options."""
+    def serve(
+        self, *offers: str, listen: str | None = "127.0.0.1:0", login: Sequence[str | Path] | None = None
+    ) -> Host:
+        """Start a host; ready when this returns. ``offers``: its --lsu and --tape options, and any others."""
         port_file = self.folder / f"port-{len(self._started)}"
-        login: list[str | Path] = ["--user", USER, "--password-file", self.password]
-        running = self.start("serve", "--listen", listen, *login, "--port-file", port_file, *offers)
+        where = ["--listen", listen] if listen else []
+        who = login or ["--user", USER, "--password-file", self.password]
+        running = self.start("serve", *where, *who, "--port-file", port_file, *offers)
         process = running.process
         wait_until(lambda: port_file.exists() or process.poll() is not None, "the host listens")
         assert process.poll() is None, running.err
-        return Host(running, port_file.read_text().strip())
+        return Host(running, port_file.read_text().strip(), "ndmps" if "--tls-cert" in offers else "ndmp")
 
     def start_duplicate(self, *images: str, source: str, target: str, options: tuple[str | Path, ...] = ()) -> Running:
         """Start ``duplicate``; options that come later win."""

@@ -309,7 +309,7 @@ def test_a_gzipped_capture(tmp_path: Path) -> None:
 
 
 def test_recorded_dialogues() -> None:
-    for path in sorted(FIXTURES.glob("*.hex")):
+    for path in sorted(FIXTURES.glob("ndmjob_*.hex")):
         records = [line for line in path.read_text().splitlines() if line[:1] in ("<", ">")]
         lines = [line for line in decode(path).stdout.splitlines() if not line.startswith("#")]
         assert [line.split()[1] for line in lines] == [line[0] for line in records]

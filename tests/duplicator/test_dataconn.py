@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -17,6 +18,7 @@ from ndmp.errors import ReplyError
 from ndmp.types import TcpAddress
 from scsi.errors import NoMedium
 from tests.duplicator.datapath import DEADLINE, PROMPT, feeding, no_leaks, reset, stream, take_all
+from tests.duplicator.listening import Listener, dial
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +228,20 @@ def test_stop_and_close_may_be_repeated_in_any_order() -> None:
         with joined() as (near, _):
             for step in order:
                 near.stop() if step == "s" else near.close()
+
+
+def test_who_has_connected_has_arrived_however_late_the_accepting_thread_is() -> None:
+    for _ in range(50):
+        with connection() as listener, ExitStack() as stack:
+            address = listener.listen("127.0.0.1")[0]
+            assert not listener.has_arrived(), "nobody came"
+            stack.enter_context(socket.create_connection((address.host, address.port), timeout=DEADLINE))
+            accepting = threading.Thread(target=listener.accept)
+            accepting.start()
+            stack.callback(accepting.join, DEADLINE)
+            assert listener.has_arrived()
+
+
+def test_who_is_turned_away_has_not_arrived() -> None:
+    with Listener(NetworkSettings(peers=(IPv4Network("127.0.0.9"),))) as listener, dial(listener.addresses[0]):
+        assert not listener.has_arrived()

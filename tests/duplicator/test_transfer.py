@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from duplicator.credentials import Secret
-from duplicator.host import open_host
+from duplicator.host import Offers, open_host
 from duplicator.hostlink import open_session
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.plan import Deadlines, Place, Step
@@ -31,7 +31,7 @@ async def tape_at_its_beginning(
     cartridge: Path, deadlines: Deadlines
 ) -> AsyncIterator[tuple[MoverSide, asyncio.Queue[Notice]]]:
     """The mover of a session that has a tape of two records open."""
-    with open_host({}, {"t": f"virtual:{cartridge}?capacity=1M"}) as host:
+    with open_host(Offers(tapes={"t": f"virtual:{cartridge}?capacity=1M"})) as host:
         server = HostServer(host, {"u": b"s"}.get)
         _, port = await server.start("127.0.0.1", 0)
         place = Place(NdmpUrl.parse(f"ndmp://u@127.0.0.1:{port}/t"), Secret("s"))

@@ -31,6 +31,36 @@ def test_urls_read_and_written() -> None:
         assert NdmpUrl.parse(written) == url
 
 
+def test_urls_under_tls() -> None:
+    cases = [
+        ("ndmps://u@h", ("h", 30000, ""), "ndmps://u@h:30000"),
+        ("NDMPS://u@[::1]/a%20b", ("::1", 30000, "a b"), "ndmps://u@[::1]:30000/a%20b"),
+        ("ndmps://u@h:10000/x", ("h", 10000, "x"), "ndmps://u@h:10000/x"),
+    ]
+    for text, parts, written in cases:
+        url = NdmpUrl.parse(text)
+        assert url.tls
+        assert (url.host, url.port, url.path) == parts
+        assert str(url) == written
+        assert NdmpUrl.parse(written) == url
+        plain = NdmpUrl.parse(written.replace("ndmps:", "ndmp:"))
+        assert not plain.tls
+        assert plain != url
+    for text in ("ndmps:u@h", "ndmpss://u@h", "ndmps:/u@h", "https://u@h"):
+        with pytest.raises(UrlError, match="begins with ndmp:// or, under TLS, with ndmps://"):
+            NdmpUrl.parse(text)
+    with pytest.raises(UrlError, match="write ndmps://USER@HOST"):
+        NdmpUrl.parse("ndmps://h")
+
+
+def test_which_addresses_only_this_machine_reaches() -> None:
+    ours = ("127.0.0.1", "127.9.9.9", "[::1]", "localhost")
+    for host in ours:
+        assert HostPort.parse(f"{host}:1").is_loopback
+    for host in ("0.0.0.0", "[::]", "192.0.2.1", "localhost.example", "tapehost", "[::ffff:192.0.2.1]"):
+        assert not HostPort.parse(f"{host}:1").is_loopback
+
+
 def test_urls_that_are_refused() -> None:
     cases = [
         ("", "begins with ndmp://"),

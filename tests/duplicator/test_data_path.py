@@ -1,0 +1,557 @@
+"""Data paths: backups and recoveries on a data connection (draft 3.5), and how they end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from duplicator.network import NetworkSettings
+from ndmp.backends import (
+    BackupChannel,
+    DataLogged,
+    DataProgress,
+    DataWanted,
+    FileRecovered,
+    HistoryAdded,
+    HistoryEntry,
+    HistoryFile,
+    HistoryNode,
+    OperationEnded,
+    RecoverChannel,
+    VariableSet,
+)
+from ndmp.enums import DataHaltReason, Error, LogType, RecoveryStatus
+from ndmp.errors import ReplyError
+from ndmp.types import ALL_ONES_64, TcpAddress
+from tests.duplicator.datapath import DEADLINE, PROMPT, feeding, no_leaks, reset, stream, take_all
+from tests.duplicator.operations import ATTRIBUTES, SUCCESSFUL, PathRig
+
+CONNECT_ERROR, INTERNAL_ERROR = DataHaltReason.CONNECT_ERROR, DataHaltReason.INTERNAL_ERROR
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    with no_leaks():
+        yield
+
+
+# -- backups ---------------------------------------------------------------------------------------------------------
+
+WRITES = {
+    "nothing": (),
+    "empty writes": (0, 0),
+    "a byte": (1,),
+    "small ones": (512,) * 1500,
+    "around the edge": (1, (256 << 10) - 1, 1, 256 << 10, 1, (256 << 10) + 1, 5),
+    "large ones": (1 << 20, 3 << 20, 7),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_backup_sends_all_that_is_written(name: str) -> None:
+    content = memoryview(stream(sum(WRITES[name])))
+
+    def run(channel: BackupChannel) -> None:
+        at = 0
+        for number, size in enumerate(WRITES[name]):
+            kind = (bytes, bytearray, memoryview)[number % 3]
+            assert channel.write(kind(content[at : at + size])) == size
+            at += size
+            assert channel.position == at
+
+    for meet in (PathRig.meet, PathRig.called):
+        with PathRig() as rig:
+            peer = meet(rig)
+            rig.path.start_backup(run)
+            assert take_all(peer) == content
+            rig.expect(SUCCESSFUL)
+            assert rig.path.progress() == DataProgress(bytes_processed=len(content))
+
+
+def test_small_writes_go_out_in_few_pieces() -> None:
+    def run(channel: BackupChannel) -> None:
+        for _ in range(3 << 10):
+            channel.write(bytes(512))
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        rig.path.start_backup(run)
+        rig.expect(SUCCESSFUL)
+        told = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        assert take_all(peer) == bytes(512 * (3 << 10))
+        segments = int.from_bytes(told[140:144], "little")  # tcpi_segs_in
+        assert segments < 600  # at least 3072 if each write went out alone
+
+
+def test_an_operation_tells_what_it_does() -> None:
+    gate = threading.Event()
+
+    def run(channel: BackupChannel) -> None:
+        channel.log(LogType.WARNING, "b was busy")
+        channel.set_variable("LEVEL", "1")
+        channel.estimate(bytes_left=900, seconds_left=3)
+        channel.write(bytes(100))
+        channel.check()
+        channel.log(LogType.NORMAL, "half")
+        assert gate.wait(DEADLINE)
+        channel.estimate(bytes_left=None)
+
+    with PathRig() as rig:
+        assert rig.path.progress() == DataProgress()
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        rig.expect(DataLogged(LogType.WARNING, "b was busy"), VariableSet("LEVEL", "1"))
+        rig.expect(DataLogged(LogType.NORMAL, "half"))
+        assert rig.path.progress() == DataProgress(bytes_processed=100, bytes_left=900, seconds_left=3)
+        gate.set()
+        assert take_all(peer) == bytes(100)
+        rig.expect(SUCCESSFUL)
+        assert rig.path.progress() == DataProgress(bytes_processed=100)
+
+
+def test_the_connection_is_closed_before_the_end_is_told() -> None:
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(lambda channel: None)
+        rig.expect(SUCCESSFUL)
+        peer.setblocking(False)
+        assert peer.recv(1) == b""
+
+
+# -- file history ----------------------------------------------------------------------------------------------------
+
+
+def _batches(rig: PathRig, *, take_them: bool = True) -> Iterator[HistoryAdded]:
+    while isinstance(event := rig.next_event(), HistoryAdded):
+        if take_them:
+            event.taken()
+            event.taken()  # a second time does nothing
+        yield event
+    assert event == SUCCESSFUL
+
+
+def test_history_comes_in_batches_of_one_kind() -> None:
+    def run(channel: BackupChannel) -> None:
+        history = channel.history
+        history.add_entry(".", node=2, parent=2)
+        history.add_entry("..", node=2, parent=2)
+        history.add_node(2, ATTRIBUTES, position=None)
+        history.add_file("/a", ATTRIBUTES, node=3, position=512)
+        history.add_file("/b", ATTRIBUTES, node=4, position=None)
+        history.add_entry("a", node=3, parent=2)
+
+    with PathRig() as rig:
+        rig.meet()
+        rig.path.start_backup(run)
+        assert [list(batch.entries) for batch in _batches(rig)] == [
+            [HistoryEntry(".", 2, 2), HistoryEntry("..", 2, 2)],
+            [HistoryNode(2, ATTRIBUTES, None)],
+            [HistoryFile("/a", ATTRIBUTES, 3, 512), HistoryFile("/b", ATTRIBUTES, 4, None)],
+            [HistoryEntry("a", 3, 2)],
+        ]
+
+
+def test_batches_are_bounded_in_entries_and_bytes() -> None:
+    for name_bytes, count in ((5, 5000), (4000, 100), (1, 1), (100_000, 4)):
+        names = [f"{number:0{name_bytes}}" for number in range(count)]
+
+        def run(channel: BackupChannel, names: list[str] = names) -> None:
+            for node, name in enumerate(names):
+                channel.history.add_entry(name, node=node, parent=1)
+
+        with PathRig() as rig:
+            rig.meet()
+            rig.path.start_backup(run)
+            batches = [batch.entries for batch in _batches(rig)]
+        assert [entry.name for batch in batches for entry in batch] == names  # type: ignore[union-attr]
+        assert all(len(batch) <= 256 and len(batch) * name_bytes <= max(64 << 10, name_bytes) for batch in batches)
+        assert len(batches) <= max(count // 200, count * name_bytes // 50_000, 1) + 1
+
+
+def test_history_waits_for_the_application() -> None:
+    reached = list[int]()
+
+    def run(channel: BackupChannel) -> None:
+        for number in range(40):
+            channel.history.add_entry("x", node=number, parent=1)
+            channel.history.add_node(number, ATTRIBUTES, position=None)
+            reached.append(number)
+
+    with PathRig() as rig:
+        rig.meet()
+        rig.path.start_backup(run)
+        first = [rig.next_of(HistoryAdded) for _ in range(8)]
+        rig.expect_silence(0.1)
+        assert len(reached) < 6
+        first[0].taken()
+        first[0].taken()  # makes room once
+        ninth = rig.next_of(HistoryAdded)
+        rig.expect_silence(0.05)
+        for batch in (*first[1:], ninth):
+            batch.taken()
+        assert len(list(_batches(rig))) == 80 - 9
+
+
+# -- recoveries ------------------------------------------------------------------------------------------------------
+
+
+def test_a_recovery_reads_stretches() -> None:
+    content = stream(3_000_000)
+    stretches = [(0, 10), (500, 1), (700, 0), (1000, 2_500_000), (100, 512)]
+    got = list[bytes]()
+
+    def run(channel: RecoverChannel) -> None:
+        assert channel.read(10) == b""  # nothing was asked for
+        for offset, length in stretches:
+            channel.expect(offset, length)
+            pieces = []
+            while piece := channel.read(70_000):
+                assert len(piece) <= 70_000
+                pieces.append(piece)
+            assert channel.read(1) == b""
+            got.append(b"".join(pieces))
+            channel.recovered(f"/{offset}", RecoveryStatus.SUCCESSFUL)
+
+    for meet in (PathRig.meet, PathRig.called):
+        got.clear()
+        with PathRig() as rig:
+            peer = meet(rig)
+            rig.path.start_recover(run)
+            for offset, length in stretches:
+                if length:
+                    rig.expect(DataWanted(offset, length))
+                    peer.sendall(content[offset : offset + length])
+                rig.expect(FileRecovered(f"/{offset}", RecoveryStatus.SUCCESSFUL))
+            rig.expect(SUCCESSFUL)
+            assert take_all(peer) == b""
+            assert rig.path.progress() == DataProgress(sum(size for _, size in stretches), 100, 512)
+        assert got == [content[offset : offset + length] for offset, length in stretches]
+
+
+def test_a_stretch_may_go_to_the_end_of_the_stream() -> None:
+    content = stream(2_500_000)
+    for length, sent in ((ALL_ONES_64, len(content)), (len(content) + 1, len(content)), (ALL_ONES_64, 0)):
+        got = list[bytes]()
+
+        def run(channel: RecoverChannel, length: int = length, got: list[bytes] = got) -> None:
+            channel.expect(0, length)
+            while piece := channel.read(1 << 22):
+                got.append(piece)
+
+        with PathRig() as rig:
+            peer = rig.meet()
+            rig.path.start_recover(run)
+            rig.expect(DataWanted(0, length))
+            with feeding(peer, [content[:sent]]):
+                rig.expect(SUCCESSFUL)
+        assert b"".join(got) == content[:sent]
+
+
+def test_bytes_are_there_as_soon_as_they_have_come() -> None:
+    got = list[bytes]()
+    arrived = threading.Semaphore(0)
+
+    def run(channel: RecoverChannel) -> None:
+        channel.expect(0, ALL_ONES_64)
+        while piece := channel.read(10):
+            got.append(piece)
+            arrived.release()
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_recover(run)
+        rig.expect(DataWanted(0, ALL_ONES_64))
+        peer.sendall(b"abc")
+        assert arrived.acquire(timeout=DEADLINE)
+        assert got == [b"abc"]
+        peer.close()
+        rig.expect(SUCCESSFUL)
+
+
+def test_a_stretch_ends_where_it_was_to_end() -> None:
+    got = list[bytes]()
+
+    def run(channel: RecoverChannel) -> None:
+        for offset in (0, 10):
+            channel.expect(offset, 10)
+            got.extend((channel.read(100), channel.read(100)))
+
+    with PathRig() as rig:
+        rig.meet().sendall(b"0123456789abcdefghij and more")
+        rig.path.start_recover(run)
+        rig.expect(DataWanted(0, 10), DataWanted(10, 10), SUCCESSFUL)
+    assert got == [b"0123456789", b"", b"abcdefghij", b""]
+
+
+def test_a_recovery_that_has_what_it_wants_leaves() -> None:
+    def run(channel: RecoverChannel) -> None:
+        channel.expect(0, ALL_ONES_64)
+        channel.read(10)
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        peer.sendall(bytes(100_000))
+        rig.path.start_recover(run)
+        rig.expect(DataWanted(0, ALL_ONES_64), SUCCESSFUL)
+
+
+def test_a_stretch_must_be_read_before_the_next() -> None:
+    def run(channel: RecoverChannel) -> None:
+        channel.expect(0, 10)
+        channel.read(4)
+        channel.expect(10, 10)
+
+    with PathRig() as rig:
+        rig.meet().sendall(bytes(10))
+        rig.path.start_recover(run)
+        rig.expect(DataWanted(0, 10))
+        rig.expect_halt(INTERNAL_ERROR, "before offset 10")
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def _hang_up(peer: socket.socket) -> None:
+    peer.close()
+
+
+@pytest.mark.parametrize("meet", [PathRig.meet, PathRig.called])
+@pytest.mark.parametrize("leave", [_hang_up, reset])
+def test_a_peer_that_leaves_before_the_start_is_noticed(
+    meet: Callable[[PathRig], socket.socket], leave: Callable[[socket.socket], None]
+) -> None:
+    with PathRig() as rig:
+        leave(meet(rig))
+        rig.expect_halt(CONNECT_ERROR, "data connection: ")
+        rig.path.start_backup(lambda channel: pytest.fail("it is over"))  # comes too late, and does no harm
+
+
+@pytest.mark.parametrize("leave", [_hang_up, reset])
+@pytest.mark.parametrize("manner", ["passes it on", "swallows it", "makes something else of it"])
+def test_a_backup_whose_receiver_leaves_is_a_connect_error(leave: Callable[[socket.socket], None], manner: str) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def run(channel: BackupChannel) -> None:
+        begun.set()
+        assert left.wait(DEADLINE)
+        try:
+            while True:
+                channel.write(bytes(1 << 20))
+        except OperationEnded:
+            with pytest.raises(OperationEnded):
+                channel.check()
+            if manner == "passes it on":
+                raise
+            if manner == "makes something else of it":
+                raise ValueError("odd") from None
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        assert begun.wait(DEADLINE)
+        leave(peer)
+        left.set()
+        rig.expect_halt(CONNECT_ERROR, "data connection: ")
+
+
+def test_a_backup_that_rests_may_ask_whether_its_receiver_is_there() -> None:
+    left = threading.Event()
+
+    def run(channel: BackupChannel) -> None:
+        channel.check()
+        assert left.wait(DEADLINE)
+        channel.check()
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        peer.close()
+        left.set()
+        rig.expect_halt(CONNECT_ERROR, "closed")
+
+
+def test_the_last_bytes_count_too() -> None:
+    left = threading.Event()
+
+    def run(channel: BackupChannel) -> None:
+        channel.write(b"abc")
+        assert left.wait(DEADLINE)
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        reset(peer)
+        left.set()
+        rig.expect_halt(CONNECT_ERROR, "data connection: ")
+
+
+def test_a_flush_has_everything_on_its_way() -> None:
+    gate = threading.Event()
+
+    def run(channel: BackupChannel) -> None:
+        channel.write(b"abc")
+        channel.history.add_entry(".", node=2, parent=2)
+        channel.flush()
+        assert gate.wait(DEADLINE)
+        channel.flush()
+        channel.log(LogType.NORMAL, "noted as made")
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        assert peer.recv(10) == b"abc"
+        rig.next_of(HistoryAdded)
+        peer.close()
+        gate.set()
+        rig.expect_halt(CONNECT_ERROR, "closed")
+
+
+def test_a_sender_that_breaks_off_is_a_connect_error() -> None:
+    def run(channel: RecoverChannel) -> None:
+        channel.expect(0, ALL_ONES_64)
+        with suppress(OperationEnded):
+            while channel.read(100):
+                pass
+        for act in (channel.check, lambda: channel.log(LogType.NORMAL, "x"), lambda: channel.expect(0, 1)):
+            with pytest.raises(OperationEnded):
+                act()
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_recover(run)
+        rig.expect(DataWanted(0, ALL_ONES_64))
+        peer.sendall(bytes(150))
+        reset(peer)
+        rig.expect_halt(CONNECT_ERROR, "reset")
+
+
+FAILURES = (
+    (OSError(28, "no room left"), "no room left"),
+    (ReplyError(Error.IO, "torn"), "torn"),
+    (KeyError("x"), "'x'"),
+    (SystemExit(3), "3"),
+    (AssertionError(), "AssertionError"),
+    (OperationEnded("without a reason"), "without a reason"),
+)
+
+
+@pytest.mark.parametrize(("failure", "text"), FAILURES)
+def test_a_backend_that_fails_is_an_internal_error(
+    caplog: pytest.LogCaptureFixture, failure: BaseException, text: str
+) -> None:
+    def run(channel: BackupChannel) -> None:
+        channel.write(b"abc")
+        raise failure
+
+    with PathRig() as rig:
+        peer = rig.meet()
+        rig.path.start_backup(run)
+        rig.expect_halt(INTERNAL_ERROR, text)
+        assert take_all(peer) == b""
+    assert "Traceback" in caplog.text
+
+
+def test_a_peer_that_never_comes_is_a_connect_error() -> None:
+    with PathRig(NetworkSettings(accept_deadline=0.05)) as rig:
+        rig.path.listen()
+        rig.expect_halt(CONNECT_ERROR, "data connection: no peer within 0.05 s")
+
+
+def test_a_peer_that_is_not_there_is_a_refusal() -> None:
+    with socket.socket() as taken, PathRig() as rig:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(ReplyError) as refused:
+            rig.path.connect([TcpAddress(*taken.getsockname())])
+        assert refused.value.error == Error.CONNECT
+
+
+# -- the end that the host asks for ----------------------------------------------------------------------------------
+
+
+def _in_write(channel: BackupChannel) -> None:
+    while True:
+        channel.write(bytes(1 << 20))
+
+
+def _in_small_writes(channel: BackupChannel) -> None:
+    while True:
+        channel.write(bytes(1 << 10))
+
+
+def _in_history(channel: BackupChannel) -> None:
+    while True:
+        channel.history.add_file("/x", ATTRIBUTES, node=1, position=None)
+
+
+def _in_check(channel: BackupChannel) -> None:
+    while True:
+        channel.check()
+
+
+def _deaf(channel: BackupChannel) -> None:
+    for act in (lambda: channel.write(bytes(1 << 20)), channel.check, lambda: channel.set_variable("X", "1")) * 9:
+        with suppress(OperationEnded):
+            while True:
+                act()
+
+
+def _in_read(channel: RecoverChannel) -> None:
+    channel.expect(0, 10)
+    channel.read(10)
+
+
+@pytest.mark.parametrize("run", [_in_write, _in_small_writes, _in_history, _in_check, _in_read])
+def test_stop_ends_at_once_and_tells_nothing(run: Callable[..., None]) -> None:
+    with PathRig() as rig:
+        rig.meet()
+        if run is _in_read:
+            rig.path.start_recover(run)
+            rig.expect(DataWanted(0, 10))
+        else:
+            rig.path.start_backup(run)
+        threading.Event().wait(0.05)  # until it stands
+        begun = time.monotonic()
+        rig.path.stop()
+        assert time.monotonic() - begun < PROMPT
+        rig.skip_history()
+        rig.path.stop()
+
+
+def test_stop_ends_the_waits_before_the_start() -> None:
+    for wait in (PathRig.meet, PathRig.called, lambda rig: rig.path.listen(), lambda rig: rig.path.listen_local()):
+        with PathRig() as rig:
+            wait(rig)
+            begun = time.monotonic()
+            rig.path.stop()
+            assert time.monotonic() - begun < PROMPT
+            rig.path.start_backup(lambda channel: pytest.fail("it was stopped"))
+            rig.expect_silence()
+
+
+def test_an_operation_that_takes_no_notice_ends_as_it_should() -> None:
+    with PathRig() as rig:
+        rig.meet()
+        rig.path.start_backup(_deaf)
+        threading.Event().wait(0.02)  # until it writes
+        rig.path.stop()
+        rig.expect_silence()
+
+
+def test_an_operation_may_stop_itself() -> None:
+    with PathRig() as rig:
+        peer = rig.meet()
+
+        def run(channel: BackupChannel) -> None:
+            rig.path.stop()
+            channel.write(b"x")
+
+        rig.path.start_backup(run)
+        assert take_all(peer) == b""
+        rig.path.stop()
+        rig.expect_silence()
