@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.interop.places import Stage
 from tests.peers import Namespace, NdmjobDaemon, ndmjob_daemon, network_namespace
 
 HERE = Path(__file__).parent
@@ -32,3 +34,13 @@ def ndmjob(namespace: Namespace, tmp_path: Path) -> Iterator[NdmjobDaemon]:
     tape_dir.mkdir()
     with ndmjob_daemon(namespace, tape_dir, 10000) as daemon:
         yield daemon
+
+
+@pytest.fixture
+def stage(namespace: Namespace, tmp_path: Path) -> Iterator[Stage]:
+    """Hosts of ndmjob and of ours, as a test wants them, and ndmjob to command them."""
+    with ExitStack() as stack:
+        made = Stage(namespace, tmp_path, stack)
+        yield made
+        for host in made.hosts:
+            assert "Traceback" not in host.log

@@ -87,7 +87,9 @@ def dissect(pcap: Path, ports: Sequence[int]) -> list[Segment]:
         *("-Y", f"tcp.port in {{{listed}}} && tcp.len > 0"),
     ]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True)
-    return [_segment(packet) for packet in ElementTree.fromstring(done.stdout).iter("packet")]
+    # tshark cuts what it shows of UTF-8 names within a character.
+    shown = ElementTree.fromstring(done.stdout.decode(errors="replace"))
+    return [_segment(packet) for packet in shown.iter("packet")]
 
 
 def _segment(packet: ElementTree.Element) -> Segment:

@@ -1,4 +1,4 @@
-"""Amanda's ndmjob as a tape server that nobody here wrote; its tape is a plain file."""
+"""Amanda's ndmjob as a tape and data server that nobody here wrote; its tape is a plain file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,9 +15,16 @@ from typing import ClassVar
 from tests.peers.namespace import Namespace, end_process
 from tests.peers.requirements import lacking, require_peer
 
-__all__ = ["NdmjobDaemon", "ndmjob_daemon"]
+__all__ = ["NdmjobDaemon", "formatter", "ndmjob_daemon"]
 
 LOGS = Path("/var/log/amanda")
+
+_BUTYPE_TAR = """
+[butype tar]
+    v4attr 0x7fe
+    default_env TYPE tar
+    default_env HIST n
+"""
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,29 @@ class NdmjobDaemon:
         self.tape.with_name(self.tape.name + ".lck").unlink(missing_ok=True)
 
 
+def formatter(directory: Path, script: Path) -> dict[str, str]:
+    """The environment of a daemon whose butype tar is done by a Python script; ``directory`` takes what it needs."""
+    program = directory / "wrap_tar"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {script} "$@"\n')
+    program.chmod(0o755)
+    configuration = directory / "ndmjob.conf"
+    configuration.write_text(_BUTYPE_TAR)
+    return {**os.environ, "NDMJOB_CONF": str(configuration), "PATH": f"{directory}:{os.defpath}"}
+
+
 @contextlib.contextmanager
 def ndmjob_daemon(
-    namespace: Namespace, tape_dir: Path, port: int, *, tape_limit: int | None = None
+    namespace: Namespace,
+    tape_dir: Path,
+    port: int,
+    *,
+    tape_limit: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[NdmjobDaemon]:
-    """Run ndmjob on ``port`` of every address of the namespace, with an empty tape of ``tape_limit`` bytes."""
+    """Run ndmjob on ``port`` of every address of the namespace, with an empty tape of ``tape_limit`` bytes.
+
+    ``environment`` as :func:`formatter` makes it, for backups; without one there is no butype.
+    """
     program = require_peer("ndmjob")
     if not os.access(LOGS, os.W_OK):
         lacking(f"ndmjob ends at once when it cannot write its log in {LOGS}: run the tests as root")
@@ -60,6 +86,7 @@ def ndmjob_daemon(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            env=environment,
             cwd=tape_dir,
         )
     daemon = NdmjobDaemon(namespace, port, tape, process)
