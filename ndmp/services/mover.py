@@ -208,6 +208,8 @@ class MoverService:
 
     def _connect(self, request: MoverConnect) -> MoverConnectReply:
         self._audit_start(MoverTrigger.CONNECT, request.mode, address_kind(request.address))
+        if isinstance(request.address, LocalAddress):
+            self._meeting.audit()
         mover = self._make(request.mode)
         with self._peer_wait.of(mover):
             peer = self._reach(mover, request.address)
@@ -280,13 +282,12 @@ class MoverService:
 
     def _continue(self, request: MoverContinue) -> MoverContinueReply:
         mover = self._require(MoverTrigger.CONTINUE)
-        if not self._window_is_new and not self._profile.continue_without_window:
+        if not self._window_is_new:
             raise ReplyError(Error.PRECONDITION, "set a window first")
         self._slot.device()
         self._slot.audit_mode(self._mode)
         self._audit_blocks(self._record_bytes, Error.PRECONDITION)
-        if self._window_is_new:
-            self._give_window(mover)
+        self._give_window(mover)
         self._machine.fire(MoverTrigger.CONTINUE)
         self._pause_reason, self._window_is_new = MoverPauseReason.NA, False
         mover.resume()
@@ -301,8 +302,6 @@ class MoverService:
         self._machine.audit(MoverTrigger.ABORT)
         if self.state != MoverState.HALTED:
             self._end(MoverTrigger.ABORT, MoverHaltReason.ABORTED)
-        elif self._profile.abort_needs_transfer:
-            raise ReplyError(Error.ILLEGAL_STATE, "the transfer is over")
         return MoverAbortReply(Error.NO_ERR)
 
     def _stop(self, request: MoverStop) -> MoverStopReply:

@@ -21,10 +21,6 @@ class Profile:
     """SET_WINDOW with length 0, or none at all, means no limit; the draft refuses it (3.6.2.2)."""
     all_ones_at_any_offset: bool = False
     """SET_WINDOW of all ones means no limit whatever the offset; the draft wants offset 0 with it (3.6.2.2)."""
-    continue_without_window: bool = False
-    """CONTINUE keeps the window there was; the draft wants a new one (3.6.2.7)."""
-    abort_needs_transfer: bool = False
-    """MOVER_ABORT in HALTED is ILLEGAL_STATE; the draft allows it (3.6.2.9)."""
     history_without_names: bool = False
     """START_RECOVER_FILEHIST that names nothing means everything; the draft wants one name at least (3.5.2.5)."""
     auth_types: tuple[AuthType, ...] = (AuthType.MD5, AuthType.TEXT)
@@ -37,7 +33,5 @@ NDMJOB: Final = Profile(
     preset_record_bytes=10240,
     zero_window_is_endless=True,
     all_ones_at_any_offset=True,
-    continue_without_window=True,
-    abort_needs_transfer=True,
     history_without_names=True,
 )

@@ -381,9 +381,3 @@ def test_in_the_profile_of_ndmjob_all_ones_is_endless_wherever_it_begins() -> No
     driver = Driver(profile=NDMJOB).go(*opened, SEND, EOM, following, m.MoverContinue())
     assert driver.movers.made[0].asked[-2:] == [f"window 10240 {ONES - 10240:#x}", "resume"]
     assert Driver().go(*opened, SEND, EOM).error(following) == Error.ILLEGAL_ARGS
-
-
-def test_in_the_profile_of_ndmjob_a_pause_keeps_its_window() -> None:
-    driver = situation("paused", profile=NDMJOB).go(m.MoverContinue())
-    assert driver.movers.made[0].asked[-1] == "resume"
-    assert sum(asked.startswith("window") for asked in driver.movers.made[0].asked) == 1

@@ -211,8 +211,8 @@ window_0            0        0        0      0     19
 window_over         0        0        0      0     19
 window_past         9        9        9      9     19
 listen_read         6        5        0     19     19
-continue           19       19       19      0     19
-mover_abort        19       19       19      0     19
+continue           19       19       19     26     19
+mover_abort        19       19       19      0      0
 """
 """Where the profile of ndmjob's conformance test differs, and what stays."""
 
