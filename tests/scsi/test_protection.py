@@ -45,7 +45,11 @@ VECTORS: tuple[tuple[Callable[[bytes], bytes], bytes, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("calculate", "block", "expected"), VECTORS, ids=lambda value: str(value)[:30])
+def _name(value: object) -> str:
+    return str(getattr(value, "__name__", value))[:30]
+
+
+@pytest.mark.parametrize(("calculate", "block", "expected"), VECTORS, ids=_name)
 def test_vectors(calculate: Callable[[bytes], bytes], block: bytes, expected: str) -> None:
     assert calculate(block).hex() == expected
     assert calculate(memoryview(block)).hex() == expected  # type: ignore[arg-type]
