@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from duplicator.backlog import Backlog
 from duplicator.dataconn import DataConnection
 from duplicator.history_batches import HistoryBatches
 from duplicator.stop_signal import Stopped
@@ -18,6 +19,8 @@ _GATHERED: Final = 256 * 1024
 """Bytes of small writes that go out as one."""
 _FETCHED: Final = 1024 * 1024
 """Bytes that one receive may bring."""
+_LINES: Final = 64
+"""Lines of the log that may wait for the application: a tree or an archive may be wrong in every file."""
 
 
 class SocketChannel:
@@ -27,6 +30,7 @@ class SocketChannel:
         self._peer = peer
         self._report = report
         self.history: Final = HistoryBatches(report)
+        self._lines = Backlog(_LINES)
         self.broken: OSError | None = None
         self._processed = 0
         self._wanted = (0, 0)
@@ -35,7 +39,7 @@ class SocketChannel:
     def log(self, kind: LogType, text: str) -> None:
         """See OperationChannel."""
         self.check()
-        self._report(DataLogged(kind, text))
+        self._report(DataLogged(kind, text, self._lines.enter()))
 
     def estimate(self, *, bytes_left: int | None, seconds_left: int | None = None) -> None:
         """See OperationChannel."""
@@ -63,6 +67,7 @@ class SocketChannel:
     def stop(self) -> None:
         """End the waits that are not the connection's. From any thread."""
         self.history.stop()
+        self._lines.stop()
 
 
 class SocketBackupChannel(SocketChannel):

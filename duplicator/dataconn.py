@@ -195,9 +195,9 @@ class DataConnection:
 
     def stop(self) -> None:
         """Make every call above return or raise Stopped, now and later."""
-        self._signal.give()
-        # Under the lock, so that no number of a closed socket, by then somebody else's, is shut down.
+        # Under the lock, so that no number of a closed socket, by then somebody else's, is written to or shut down.
         with self._closing, suppress(OSError):
+            self._signal.give()
             if self._stream is not None:
                 self._stream.interrupt()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from duplicator.backlog import Backlog
 from ndmp.backends import (
     FileAttributes,
     HistoryAdded,
@@ -33,9 +33,7 @@ class HistoryBatches:
         self._report = report
         self._batch: list[_Entry] = []
         self._batch_bytes = 0
-        self._turn = threading.Condition()
-        self._untaken = 0
-        self._is_over = False
+        self._backlog = Backlog(_MAX_UNTAKEN)
 
     def add_file(self, path: str, attributes: FileAttributes, *, node: int, position: int | None) -> None:
         """See FileHistory."""
@@ -50,7 +48,7 @@ class HistoryBatches:
         self._add(HistoryNode(node, attributes, position), "")
 
     def _add(self, entry: _Entry, name: str) -> None:
-        if self._is_over:
+        if self._backlog.is_over:
             raise OperationEnded("the operation is over")
         size = _ENTRY_BYTES + len(name.encode(errors="surrogatepass"))
         if self._batch and (type(entry) is not type(self._batch[0]) or self._batch_bytes + size > _MAX_BYTES):
@@ -64,30 +62,13 @@ class HistoryBatches:
         """Report what is there, once the application has taken enough of the batches before; or OperationEnded."""
         if not self._batch:
             return
-        with self._turn:  # without a deadline: a session that ends, or is lost, stops its operation
-            self._turn.wait_for(lambda: self._is_over or self._untaken < _MAX_UNTAKEN)
-            if self._is_over:
-                raise OperationEnded("the operation was stopped")
-            self._untaken += 1
+        taken = self._backlog.enter()
         batch, self._batch, self._batch_bytes = tuple(self._batch), [], 0
-        self._report(HistoryAdded(_of_one_kind(batch), self._take_once()))
-
-    def _take_once(self) -> Callable[[], None]:
-        untaken = [1]
-
-        def taken() -> None:
-            with self._turn:
-                if untaken:
-                    self._untaken -= untaken.pop()
-                    self._turn.notify()
-
-        return taken
+        self._report(HistoryAdded(_of_one_kind(batch), taken))
 
     def stop(self) -> None:
         """End the wait for the application, now and later. From any thread."""
-        with self._turn:
-            self._is_over = True
-            self._turn.notify()
+        self._backlog.stop()
 
 
 def _of_one_kind(

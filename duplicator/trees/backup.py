@@ -90,6 +90,7 @@ class TreeBackup:
 
     def _carry_folder(self, folder: Folder) -> None:
         self._channel.check()
+        self._nodes.replace(folder.listed, folder.stat)
         self._story.entries(folder)
         member = header(folder.path, folder.stat)
         assert member is not None
@@ -109,9 +110,12 @@ class TreeBackup:
     def _complete(self, member: tarfile.TarInfo, path: str, fd: int | None, records: Mapping[str, str]) -> None:
         attributes: Mapping[str, str] = {}
         try:
-            attributes = xattrs(fd) if fd is not None else {}
+            attributes, unnameable = xattrs(fd) if fd is not None else ({}, [])
         except OSError as problem:
             self._warn(f"/{path}: extended attributes: {problem.strerror}")
+        else:
+            for name in unnameable:
+                self._warn(f"/{path}: extended attribute {name!r} is left out: its name is not UTF-8")
         member.pax_headers = {**member.pax_headers, **attributes, **records}
 
     def _listing(self, folder: Folder, notes: Notes) -> tuple[Mapping[str, str], Notes]:
@@ -167,6 +171,7 @@ class TreeBackup:
         if not stat.S_ISREG(found.st_mode) or member is None:
             self._miss(entry.path, "is another kind of file now")
             return
+        self._nodes.replace(entry.stat, found)
         self._complete(member, entry.path, fd, self._notes(found).record())
         position = self._writer.position
         problem = self._writer.add_file(member, fd, found)

@@ -101,15 +101,26 @@ def _nanoseconds(text: str) -> int | None:
     return -time_ns if match[1] else time_ns
 
 
-def xattrs(fd: int) -> dict[str, str]:
-    """Pax records of a file's extended attributes; OSError if they cannot be read."""
+def xattrs(fd: int) -> tuple[dict[str, str], list[str]]:
+    """Pax records of a file's extended attributes, and the names that no record can have; OSError if unreadable."""
     try:
         names = os.listxattr(fd)
     except OSError as problem:
         if problem.errno == ENOTSUP:
-            return {}
+            return {}, []
         raise
-    return {_XATTR + _escape(name): value for name in names if (value := _xattr(fd, name)) is not None}
+    unnameable = [name for name in names if not _is_utf8(name)]
+    records = {_XATTR + _escape(name): _xattr(fd, name) for name in names if name not in unnameable}
+    return {keyword: value for keyword, value in records.items() if value is not None}, unnameable
+
+
+def _is_utf8(name: str) -> bool:
+    """Values may be any bytes under hdrcharset=BINARY; keywords are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _xattr(fd: int, name: str) -> str | None:

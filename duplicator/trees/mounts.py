@@ -27,10 +27,11 @@ def mount_of(path: str) -> Mount:
     """The mount that ``path`` lies on."""
     real = Path(os.path.realpath(path))
     try:
-        lines = _TABLE.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        table = os.fsdecode(_TABLE.read_bytes())
     except OSError:
-        lines = []
-    found = [mount for mount in map(_parse, lines) if real.is_relative_to(mount.point)]
+        table = ""
+    # Mount points may hold everything else at which splitlines() ends a line.
+    found = [mount for mount in map(_parse, filter(None, table.split("\n"))) if real.is_relative_to(mount.point)]
     # Of two at one point the later one covers the other.
     return max(reversed(found), key=lambda mount: len(Path(mount.point).parts), default=Mount("/"))
 

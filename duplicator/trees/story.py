@@ -17,9 +17,17 @@ class NodeNumbers:
 
     def __init__(self) -> None:
         self._devices: dict[int, int] = {}
+        self._successors: dict[tuple[int, int], int] = {}
+
+    def replace(self, listed: os.stat_result, found: os.stat_result) -> None:
+        """``found`` is at the name of ``listed`` by now: it goes by the number that the history gave that name."""
+        if not os.path.samestat(listed, found):
+            self._successors[found.st_dev, found.st_ino] = self.of(listed)
 
     def of(self, found: os.stat_result) -> int:
         """The number of a file, the same for all its names."""
+        if number := self._successors.get((found.st_dev, found.st_ino)):
+            return number
         place = self._devices.setdefault(found.st_dev, len(self._devices))
         return found.st_ino ^ place << 48
 

@@ -32,6 +32,8 @@ class Folder:
 
     path: str
     stat: os.stat_result
+    listed: os.stat_result
+    """The same, unless it was replaced since the directory above it was read."""
     above: os.stat_result
     """The directory that it lies in; of the root: itself."""
     fd: int | None
@@ -58,7 +60,7 @@ class Walk:
     def folders(self, root: int) -> Generator[Folder, None, None]:
         """Every directory; its descriptor is open until all below it was visited. ``root`` stays open."""
         found = os.fstat(root)
-        first = self._read(Folder("", found, found, root, self._whole("", found, above=False)))
+        first = self._read(Folder("", found, found, found, root, self._whole("", found, above=False)))
         self._device = first.stat.st_dev
         yield first
         stack = [(first, iter(first.folders))]
@@ -81,7 +83,7 @@ class Walk:
 
     def _enter(self, above: Folder, entry: Entry, depth: int) -> Folder | None:
         whole = self._whole(entry.path, entry.stat, above=above.whole)
-        closed = Folder(entry.path, entry.stat, above.stat, None, whole)
+        closed = Folder(entry.path, entry.stat, entry.stat, above.stat, None, whole)
         if entry.stat.st_dev != self._device and self._selection.one_file_system:
             return closed
         if depth >= _MAX_DEPTH:
@@ -96,7 +98,7 @@ class Walk:
         except OSError as problem:
             self._report(entry.path, str(problem.strerror))
             return closed
-        return self._read(Folder(entry.path, os.fstat(fd), above.stat, fd, whole))
+        return self._read(Folder(entry.path, os.fstat(fd), entry.stat, above.stat, fd, whole))
 
     def _whole(self, path: str, found: os.stat_result, *, above: bool) -> bool:
         since = self._selection.since

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from ndmp.backends.data import BackupRun, FileAttributes, RecoverRun
@@ -151,12 +151,17 @@ class DataWanted:
     length: int
 
 
+def _nothing() -> None:
+    """Nobody waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataLogged:
-    """A line for the application's log."""
+    """A line for the application's log; the host calls ``taken`` as in HistoryAdded."""
 
     kind: LogType
     text: str
+    taken: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ class DataService:
 
     def _connect(self, request: DataConnect) -> DataConnectReply:
         self._audit_start(DataTrigger.CONNECT, address_kind(request.address))
+        if isinstance(request.address, LocalAddress):
+            self._meeting.audit()
         path = self._make()
         with self._peer_wait.of(path):
             peer = self._reach(path, request.address)
@@ -279,7 +281,7 @@ class DataService:
         """Act on what the path in use tells; one that halted or was replaced is not heard, but nor left waiting."""
         if self._now.path is path and self._machine.allows(DataTrigger.ENDED):
             self._act(event)
-        if isinstance(event, HistoryAdded):
+        if isinstance(event, HistoryAdded | DataLogged):
             event.taken()
 
     def _act(self, event: DataEvent) -> None:

@@ -20,14 +20,18 @@ class Meeting:
         """Service ``who`` listens by this name; ``met`` tells it that the other one is connected."""
         self._waiting[who] = name, met
 
+    def audit(self) -> None:
+        """Refuse to connect where nobody listens, before anything is made for it: CONNECT."""
+        if not self._waiting:
+            raise ReplyError(Error.CONNECT, "the other service of this session does not listen locally")
+
     def connect(self, connect: Callable[[bytes], None]) -> None:
         """Connect by the name of the one that listens; CONNECT if none does. Who connects does not listen itself.
 
         The listener is told before this returns: a request that relies on the connection may follow at once.
         """
-        listener = next(iter(self._waiting), None)
-        if listener is None:
-            raise ReplyError(Error.CONNECT, "the other service of this session does not listen locally")
+        self.audit()
+        listener = next(iter(self._waiting))
         name, met = self._waiting[listener]
         connect(name)
         self.leave(listener)

@@ -198,6 +198,25 @@ def test_history_waits_for_the_application() -> None:
         assert len(list(_batches(rig))) == 80 - 9
 
 
+def test_the_log_waits_for_the_application() -> None:
+    """A tree in which nothing can be read has as many lines as files."""
+
+    def run(channel: BackupChannel) -> None:
+        for number in range(1000):
+            channel.log(LogType.WARNING, str(number))
+
+    with PathRig() as rig:
+        rig.meet()
+        rig.path.start_backup(run)
+        lines = [rig.next_of(DataLogged) for _ in range(64)]
+        rig.expect_silence(0.1)
+        lines[0].taken()
+        lines[0].taken()  # makes room once
+        assert rig.next_of(DataLogged).text == "64"
+        rig.expect_silence(0.05)
+        rig.path.stop()  # which waits for the operation
+
+
 # -- recoveries ------------------------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,7 @@ EVENTS: list[DataEvent | MoverEvent] = [
     DataStarted(None),
     DataWanted(0, ONES),
     DataWanted(512, ONES),
-    DataLogged(LogType.DEBUG, "line"),
+    DataLogged(LogType.DEBUG, "line", lambda: TAKEN.append(1)),
     FileRecovered("/a", RecoveryStatus.SUCCESSFUL),
     HistoryAdded([HistoryEntry("a", 3, 2)], lambda: TAKEN.append(1)),
     VariableSet("LEVEL", "1"),
@@ -85,7 +85,7 @@ def do(driver: Driver, step: Request[Any] | DataEvent | MoverEvent) -> None:
     elif driver.movers.made if isinstance(step, MoverEvent) else driver.movers.paths:
         TAKEN.clear()
         driver.happen(step)
-        assert len(TAKEN) == isinstance(step, HistoryAdded)
+        assert len(TAKEN) == isinstance(step, HistoryAdded | DataLogged)
 
 
 @given(st.lists(STEPS, max_size=40), st.sampled_from([STRICT, NDMJOB]))

@@ -89,6 +89,7 @@ def test_there_must_be_somebody_to_connect_to() -> None:
     driver = ready()
     for request in (TO_DATA, mover_connects(MoverMode.READ)):
         assert driver.error(request) == Error.CONNECT
+    assert (driver.movers.paths, driver.movers.made) == ([], []), "nothing is made that nobody would close"
     driver.go(m.MoverListen(MoverMode.READ, AddressType.TCP))
     assert driver.error(TO_DATA) == Error.CONNECT, "it listens for somebody else"
     driver.go(d.DataListen(AddressType.TCP))

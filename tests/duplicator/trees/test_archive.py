@@ -13,7 +13,7 @@ import pytest
 from ndmp.contracts import MemoryBackup
 from ndmp.enums import ButypeAttribute
 from tests.duplicator.trees.odd_files import fill
-from tests.duplicator.trees.scene import Scene, gnu_tar, picture, warnings
+from tests.duplicator.trees.scene import Scene, gnu_tar, picture, tmpfs, warnings
 
 
 @pytest.fixture
@@ -92,6 +92,19 @@ def test_a_socket_is_logged_and_the_rest_carried(scene: Scene, monkeypatch: pyte
         channel = scene.backup()
     assert [text for text in warnings(channel) if "/sock" in text]
     assert gnu_tar("-tf", "-", into=channel.stream) == b"./\n./file\n"
+
+
+def test_an_attribute_that_tar_cannot_name_is_logged(scene: Scene) -> None:
+    """Who may write to one file must not be able to end the backup of all."""
+    (scene.source / "file").write_bytes(b"x")
+    os.setxattr(scene.source / "file", b"user.\xff", b"odd")
+    os.setxattr(scene.source / "file", b"user.plain", b"\xff\n=")
+    channel = scene.backup()
+    assert warnings(channel) == ["/file: extended attribute 'user.\\udcff' is left out: its name is not UTF-8"]
+    place = scene.place()
+    scene.recover(channel.stream, scene.all_to(place))
+    assert os.listxattr(place / "file") == ["user.plain"]
+    assert os.getxattr(place / "file", "user.plain") == b"\xff\n="
 
 
 def test_a_link_that_leads_out_is_carried_as_a_link(scene: Scene) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ndmp.backends import WantedPath
 from ndmp.contracts import MemoryBackup, MemoryHistory
-from tests.duplicator.trees.scene import Meddling, Scene, gnu_tar, unprivileged, warnings
+from ndmp.contracts.history import directories_of
+from tests.duplicator.trees.scene import OK, Meddling, Scene, gnu_tar, unprivileged, warnings
 
 SIZE = 1_000_000
 
@@ -114,6 +116,28 @@ def test_a_directory_is_gone_or_replaced_when_its_turn_comes(scene: Scene) -> No
     channel = scene.backup(channel=AttentiveBackup(history=Attentive(name="next", act=act)), HIST="d")
     assert warnings(channel) == ["/gone: vanished", "/link: vanished"]
     assert gnu_tar("-tf", "-", into=channel.stream) == b"./\n./next/\n"
+
+
+def test_who_takes_a_name_meanwhile_is_found_by_the_history_of_that_name(scene: Scene) -> None:
+    """Programs replace files, and sometimes directories, by renaming others over them."""
+    (scene.source / "file").write_bytes(b"before")
+    (scene.source / "folder").mkdir()
+    (scene.folder / "new").mkdir()
+    (scene.folder / "new" / "inside").write_bytes(b"inside")
+
+    def act() -> None:
+        (scene.folder / "other").write_bytes(b"after")
+        (scene.folder / "other").rename(scene.source / "file")
+        (scene.folder / "new").rename(scene.source / "folder")
+
+    channel = scene.backup(channel=AttentiveBackup(history=Attentive(name="folder", act=act)), HIST="d")
+    nodes = directories_of(channel.history)
+    assert nodes.keys() == {"/", "/file", "/folder", "/folder/inside"}
+    file = nodes["/file"]
+    assert file.attributes.size == len(b"after")
+    wanted = WantedPath("/file", str(scene.place()), name="again", node=file.node, position=file.position)
+    assert scene.recover(channel.stream, [wanted], DIRECT="y").outcomes == [("/file", OK)]
+    assert (scene.tree / "place" / "again").read_bytes() == b"after"
 
 
 def test_files_that_may_not_be_read_are_logged(open_scene: Scene) -> None:

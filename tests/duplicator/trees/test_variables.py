@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from duplicator.trees import TreeBackend, TreeError
 from ndmp.backends import WantedPath
 from ndmp.enums import Error
 from ndmp.errors import ReplyError
-from tests.duplicator.trees.scene import Scene, warnings
+from tests.duplicator.trees.scene import Scene, tmpfs, warnings
 
 BACKUP: Sequence[tuple[str, dict[str, str], Error]] = (
     ("tar", {"FILESYSTEM": ""}, Error.ILLEGAL_ARGS),
@@ -127,3 +128,14 @@ def test_the_mount_is_the_one_that_df_names(scene: Scene) -> None:
     (found,) = scene.backend.file_systems()
     # The kernel's table may say /dev/root where df has found the device's own name.
     assert found.fs_type == line.split()[1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting is root's")
+def test_mount_points_may_have_any_name(scene: Scene) -> None:
+    """The kernel's table is one line each; what else separates lines elsewhere stands in it as it is."""
+    for name in ("\r", "\x0b", "\x1e", "\x85", "\u2028", " - ", "\n", "\t\\", "\udcff"):
+        tree = scene.tree / f"a{name}b"
+        tree.mkdir()
+        with tmpfs(tree):
+            (found,) = TreeBackend([tree], None).file_systems()
+        assert (found.name, found.fs_type) == (str(tree), "tmpfs")
