@@ -1,4 +1,7 @@
-"""Device URLs of virtual libraries: ``virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=10G&sync=no]``."""
+"""Device URLs of virtual libraries: ``virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=10G&sync=no]``.
+
+With ``drive=0`` the URL names the first drive of it instead of its changer.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,19 @@ __all__ = ["LIBRARY_SCHEME", "LibraryUrl", "ensure_library", "open_library_url",
 
 LIBRARY_SCHEME: Final = "virtual-library:"
 _COUNTS: Final = {"drives": 2, "slots": 10, "import_exports": 2, "cartridges": 0}
-_OPTIONS: Final = (*_COUNTS, "capacity", "sync")
+_OPTIONS: Final = (*_COUNTS, "capacity", "sync", "drive")
 _LARGEST_COUNT: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryUrl:
-    """A virtual library by name. All but ``sync`` is for one that is yet to be made."""
+    """A virtual library by name, or its ``drive`` of a number. All but that and ``sync`` is for one yet to be made."""
 
     path: Path
     configuration: Configuration
     volumes: tuple[NewVolume, ...] = ()
     sync: bool = True
+    drive: int | None = None
 
 
 def parse_library_url(url: str) -> LibraryUrl:
@@ -49,7 +53,8 @@ def parse_library_url(url: str) -> LibraryUrl:
     except ValueError as error:
         raise DeviceUrlError(f"{url!r}: {error}") from error
     volumes = tuple(NewVolume(f"VT{number:04d}L8", capacity_bytes=capacity) for number in range(1, cartridges + 1))
-    return LibraryUrl(Path(location), configuration, volumes, parse_switch(options.get("sync", "yes")))
+    drive = _number(options["drive"]) if "drive" in options else None
+    return LibraryUrl(Path(location), configuration, volumes, parse_switch(options.get("sync", "yes")), drive)
 
 
 def ensure_library(url: LibraryUrl) -> None:
@@ -71,3 +76,9 @@ def _count(options: Mapping[str, str], name: str) -> int:
     if count > _LARGEST_COUNT:
         raise DeviceUrlError(f"{name}={count} is over {_LARGEST_COUNT}")
     return count
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(_LARGEST_COUNT)):
+        raise DeviceUrlError(f"drive={text!r} is no number of a drive, which count from 0")
+    return int(text)

@@ -1,0 +1,155 @@
+"""Blocks to and from a drive: what one READ or WRITE moved, from its sense rather than from what transports count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from scsi.completion import Completion
+from scsi.device import Device
+from scsi.errors import BlankCheck, EndOfMedium, MediumError
+from scsi.protection import PROTECTION_BYTES, ProtectionMethod, protect, strip
+from scsi.sense import Sense
+from scsi.ssc import Read6, Write6
+
+__all__ = ["Brought", "Mismatch", "Reader", "write_fixed", "write_one"]
+
+_NOTHING_SAID: Final = Sense.parse(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a READ brought; ``filemark`` or ``end_of_data`` come behind it, ``truncated`` tells of the last block."""
+
+    blocks: int
+    bytes_read: int
+    filemark: bool = False
+    truncated: bool = False
+    end_of_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A READ of equal blocks met one of another size, behind ``blocks`` that fit; the drive has passed it."""
+
+    blocks: int
+
+
+class Reader:
+    """Reads into memory of its own first: some devices send more than there was on the tape."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._room = bytearray()
+
+    def one(self, into: memoryview, method: ProtectionMethod) -> Brought:
+        """Read a block of up to ``len(into)`` bytes. MediumError also if it is not what was once protected."""
+        protected = method != ProtectionMethod.NONE
+        room = self._room_for(len(into) + PROTECTION_BYTES * protected)
+        brought = _read_block(self._device, room)
+        block: memoryview | bytes = room[: min(brought.bytes_read, len(into))]
+        # What protects a block that is too long was cut off.
+        if protected and brought.blocks and not brought.truncated:
+            block = _checked(room[: brought.bytes_read], method)
+        into[: len(block)] = block
+        return replace(brought, bytes_read=len(block))
+
+    def fixed(self, into: memoryview, block_bytes: int) -> Brought | Mismatch:
+        """Read equal blocks, as many as have room; of a block of another size nothing is kept."""
+        room = self._room_for(len(into) // block_bytes * block_bytes)
+        brought = _read_fixed(self._device, room, block_bytes)
+        kept = brought.blocks * block_bytes
+        into[:kept] = room[:kept]
+        return brought
+
+    def _room_for(self, size: int) -> memoryview:
+        if len(self._room) < size:
+            self._room = bytearray(size)
+        return memoryview(self._room)[:size]
+
+
+def _read_fixed(device: Device, room: memoryview, block_bytes: int) -> Brought | Mismatch:
+    wanted = len(room) // block_bytes
+    try:
+        done = device.run(Read6(wanted, fixed=True), data_in=room)
+    except BlankCheck as end:
+        blocks = wanted - _left_at_end(end, wanted)
+        return Brought(blocks, blocks * block_bytes, end_of_data=True)
+    sense = _sense(done)
+    if not sense.filemark and not sense.wrong_length:
+        _require_all(done, len(room))
+        return Brought(wanted, wanted * block_bytes)
+    residue = sense.residue
+    blocks = done.bytes_in // block_bytes if residue is None else max(0, wanted - residue)
+    _require_all(done, blocks * block_bytes)
+    if sense.wrong_length:
+        return Mismatch(blocks)
+    return Brought(blocks, blocks * block_bytes, filemark=True)
+
+
+def write_one(device: Device, block: memoryview, method: ProtectionMethod) -> bool:
+    """Write a block; whether the drive stands in the last zone. EndOfMedium if it is not on the tape."""
+    sent = block if method == ProtectionMethod.NONE else protect(block, method)
+    sense = _sense(device.run(Write6(len(sent)), data_out=sent))
+    if sense.residue:
+        raise EndOfMedium(f"{sense.residue} of {len(sent)} bytes were not written: {sense}")
+    return sense.end_of_medium
+
+
+def write_fixed(device: Device, blocks: memoryview, block_bytes: int) -> tuple[int, bool]:
+    """Write equal blocks; how many are written, and whether the drive stands in the last zone.
+
+    EndOfMedium has ``blocks_written``.
+    """
+    wanted = len(blocks) // block_bytes
+    try:
+        sense = _sense(device.run(Write6(wanted, fixed=True), data_out=blocks))
+    except EndOfMedium as end:
+        residue = Sense.parse(end.sense).residue
+        end.blocks_written = 0 if residue is None else max(0, wanted - residue)
+        raise
+    residue = sense.residue
+    return wanted - (residue if residue is not None and 0 <= residue <= wanted else 0), sense.end_of_medium
+
+
+def _read_block(device: Device, into: memoryview) -> Brought:
+    try:
+        done = device.run(Read6(len(into)), data_in=into)
+    except BlankCheck as end:
+        _left_at_end(end, len(into))
+        return Brought(0, 0, end_of_data=True)
+    sense = _sense(done)
+    if sense.filemark:
+        return Brought(0, 0, filemark=True)
+    if not sense.wrong_length:
+        _require_all(done, len(into))
+        return Brought(1, len(into))
+    residue = sense.residue
+    length = done.bytes_in if residue is None else len(into) - residue
+    _require_all(done, min(length, len(into)))
+    return Brought(1, min(length, len(into)), truncated=length > len(into))
+
+
+def _left_at_end(end: BlankCheck, wanted: int) -> int:
+    """What was not read of the count; what the drive says of an earlier command is raised again."""
+    sense = Sense.parse(end.sense)
+    if sense.deferred:
+        raise end
+    return wanted if sense.residue is None or not 0 <= sense.residue <= wanted else sense.residue
+
+
+def _require_all(done: Completion, wanted: int) -> None:
+    """MediumError if less came than the sense tells of; tgtd's drive sends what is left of the count, not the block."""
+    if done.bytes_in < wanted:
+        raise MediumError(f"only {done.bytes_in} bytes came of {wanted} that were read")
+
+
+def _checked(protected: memoryview, method: ProtectionMethod) -> bytes:
+    block = strip(protected, method)
+    if block is None:
+        raise MediumError(f"a block of {len(protected)} bytes does not fit its protection")
+    return block
+
+
+def _sense(done: Completion) -> Sense:
+    return Sense.parse(done.sense) if done.sense else _NOTHING_SAID

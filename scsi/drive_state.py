@@ -1,0 +1,206 @@
+"""A drive between commands: whether it has a tape, where that stands, how blocks are set, and what failures change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from scsi import drive_reports
+from scsi.cdb import Command
+from scsi.completion import Completion, Status
+from scsi.device import Device
+from scsi.drive_position import Told, read_position
+from scsi.errors import (
+    AccessDenied,
+    Busy,
+    IllegalRequest,
+    NoMedium,
+    NotReady,
+    PositionUnknown,
+    ReservationConflict,
+    ScsiError,
+    UnitAttention,
+    WriteProtected,
+)
+from scsi.protection import ProtectionMethod
+from scsi.sense import Sense
+from scsi.spc import TestUnitReady
+from scsi.ssc import LoadUnload
+from scsi.track import UNKNOWN, Track
+from scsi.transports.transport import Room, Transport
+
+__all__ = ["NOT_BEGUN", "Attachment"]
+
+NOT_BEGUN: Final = (AccessDenied, Busy, IllegalRequest, ReservationConflict, WriteProtected)
+"""What a drive, or the way to it, says of a command of which it did nothing."""
+_MEDIUM_CHANGED, _RESET, _MODES_CHANGED = 0x28, 0x29, 0x2A
+"""Additional sense codes of unit attentions that matter."""
+_MODE_QUALIFIERS: Final = (0x00, 0x01)
+_ASKING: Final = frozenset(
+    bytes((code,)) for code in (0x00, 0x05, 0x12, 0x1A, 0x34, 0x44, 0x4D, 0x5A, 0x5E, 0x8C, 0xA0)
+)
+"""Commands that change nothing, if they end well: they got no attention either, which was meant for us."""
+
+
+class Attachment:
+    """A drive and what is known of it; whatever can't be known any more is forgotten, never guessed."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.device = Device(transport, dismiss=self._dismiss)
+        self.track = Track()
+        self.warning = False
+        """Whether the tape stands in its last zone, as far as the drive has told."""
+        self.telling = False
+        """Whether the drive tells where it stands."""
+        self.wanted_protection = ProtectionMethod.NONE
+        self.write_protected = False
+        self.closed = False
+        self._arrived = self._arriving = self._ejected = False
+        self._block_bytes: int | None = None
+        self._protection: ProtectionMethod | None = ProtectionMethod.NONE
+
+    @property
+    def arrived(self) -> bool:
+        """Whether there is a tape, and it was looked at."""
+        return self._arrived
+
+    @property
+    def ejected(self) -> bool:
+        """Whether the tape was unloaded, and none has come since."""
+        return self._ejected
+
+    def check_ready(self) -> None:
+        """NoMedium or NotReady if the tape has gone."""
+        try:
+            self.run(TestUnitReady())
+        except UnitAttention:
+            self.require_tape()
+
+    def load(self) -> None:
+        """Draw the tape in, and look at it when it is next needed."""
+        self.leave()
+        self._arriving = True
+        try:
+            self.run(LoadUnload(load=True))
+        finally:
+            self._arriving = False
+
+    def require_tape(self) -> None:
+        """Look at a tape that is new; NoMedium, NotReady."""
+        if self.closed:
+            message = "the drive is closed"
+            raise NoMedium(message)
+        if not self._arrived:
+            self._arrive()
+        if self._protection != self.wanted_protection:
+            self._protect()
+
+    def require_position(self) -> int:
+        """The number of the next object; PositionUnknown if nobody knows."""
+        if self.track.at is None:
+            message = "where the tape stands is not known since something happened to the drive"
+            raise PositionUnknown(message)
+        return self.track.at
+
+    def run(self, command: Command, *handled: type[ScsiError]) -> Completion:
+        """Carry out a command without data; the caller deals with what failures of the ``handled`` kinds mean."""
+        with self.judged(*handled):
+            return self.device.run(command)
+
+    def pass_on(self, cdb: bytes, *, data_out: bytes, data_in: Room, timeout: float | None) -> Completion:
+        """Carry out a command of which only its bytes are known; unless it just asks, everything may be otherwise."""
+        asks = False
+        try:
+            done = self.device.pass_on(cdb, data_out=data_out, data_in=data_in, timeout=timeout)
+            asks = cdb[:1] in _ASKING and done.status == Status.GOOD
+            return done
+        finally:
+            if not asks:
+                self.leave()
+                self._block_bytes = self._protection = None
+
+    @contextmanager
+    def judged(self, *handled: type[ScsiError]) -> Iterator[None]:
+        """Draw the consequences of what fails within."""
+        try:
+            yield
+        except (NoMedium, NotReady):
+            self.leave()
+            raise
+        except ScsiError as failure:
+            known = isinstance(failure, (*NOT_BEGUN, UnitAttention, *handled))
+            if not known or Sense.parse(failure.sense).deferred:
+                self.track.forget()
+            raise
+        except BaseException:
+            self.track.forget()
+            raise
+
+    def use_blocks_of(self, block_bytes: int) -> None:
+        """Have the drive count blocks of this size, or with 0 take any."""
+        if self._block_bytes != block_bytes:
+            with self.judged():
+                drive_reports.set_block_bytes(self.device, block_bytes)
+            self._block_bytes = block_bytes
+
+    def ask_position(self) -> Told | None:
+        """Where the drive says that it stands, taken over; None, and nothing is changed, if it does not say.
+
+        If that is not what was counted, nothing that was counted is believed any more.
+        """
+        with self.judged():
+            told = read_position(self.device)
+        self.telling = told is not None
+        if told is not None:
+            self._take_over(told)
+        return told
+
+    def leave(self, *, ejected: bool = False) -> None:
+        """The tape is gone, or another one has come."""
+        self.track, self.warning, self._arrived, self._ejected = Track(), False, False, ejected
+
+    def _arrive(self) -> None:
+        self._arriving = True
+        try:
+            self.device.ready()
+            if self._ejected:
+                message = "the tape was unloaded"
+                raise NoMedium(message)
+            self.write_protected = drive_reports.is_write_protected(self.device)
+            self.ask_position()
+        except NotReady as failure:
+            if self._ejected:
+                raise NoMedium(str(failure)) from failure
+            raise
+        finally:
+            self._arriving = False
+        self._arrived = True
+
+    def _take_over(self, told: Told) -> None:
+        self.warning = told.warning
+        if told.at != self.track.at:
+            if self.track.at is not None:
+                self.track.cut(0)
+            self.track.stand(told.at, file=told.file)
+        elif told.file not in (UNKNOWN, self.track.marks_before):
+            self.track.stand(told.at, file=told.file, file_start=self.track.file_start)
+
+    def _protect(self) -> None:
+        with self.judged():
+            done = drive_reports.set_protection(self.device, self.wanted_protection)
+        if not done and self.wanted_protection != ProtectionMethod.NONE:
+            raise IllegalRequest(f"the drive does not protect blocks by {self.wanted_protection.name}")
+        self._protection = self.wanted_protection
+
+    def _dismiss(self, attention: Sense) -> bool:
+        """Note what an attention changes; whether the command behind it may be sent again."""
+        if attention.asc == _MEDIUM_CHANGED:
+            self.leave()
+        elif attention.asc == _RESET:
+            self.track.forget()
+        elif attention.asc != _MODES_CHANGED or attention.ascq not in _MODE_QUALIFIERS:
+            return True
+        self._block_bytes = None
+        self._protection = ProtectionMethod.NONE
+        return self._arriving

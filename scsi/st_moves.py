@@ -1,0 +1,102 @@
+"""Moving a tape by the kernel's driver, in a drive that tells where it stands."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scsi import mtio
+from scsi.errors import BlankCheck, MediumError
+from scsi.mtio import Operation
+from scsi.tape import SpaceOutcome, Stop
+from scsi.track import UNKNOWN, Track
+
+__all__ = ["StMover", "tells"]
+
+
+class _Node(Protocol):
+    track: Track
+
+    def operate(self, operation: Operation, count: int) -> None: ...
+
+    @property
+    def file(self) -> int: ...
+
+
+def tells(file: int) -> bool:
+    """Whether drive and driver tell the number of the next object."""
+    try:
+        mtio.read_tell(file)
+    except OSError:
+        return False
+    return True
+
+
+class StMover:
+    """Moves by the driver and asks afterwards; what stopped a movement follows from where it ended."""
+
+    def __init__(self, node: _Node) -> None:
+        self._node = node
+
+    def arrive(self) -> int:
+        """Take over where the drive says that it stands."""
+        at, state = mtio.read_tell(self._node.file), mtio.read_state(self._node.file)
+        start = at - state.block if state.block >= 0 else None
+        self._node.track.stand(at, file=state.file if state.file >= 0 else UNKNOWN, file_start=start)
+        return at
+
+    def locate(self, number: int) -> None:
+        """See TapeDrive."""
+        try:
+            self._node.operate(Operation.SEEK, number)
+        except MediumError as failure:
+            if self.arrive() >= number:
+                raise
+            self._node.track.reach_end()
+            raise BlankCheck(f"there is no object {number}") from failure
+        if self.arrive() != number:
+            self._node.track.forget()
+            raise MediumError(f"the drive went elsewhere than to object {number}")
+
+    def space_end_of_data(self) -> None:
+        """See TapeDrive."""
+        self._node.operate(Operation.END_OF_DATA, 1)
+        self.arrive()
+        self._node.track.reach_end()
+
+    def space_blocks(self, count: int) -> SpaceOutcome:
+        """See TapeDrive."""
+        before, files = self.arrive(), self._node.track.marks_before
+        if not self._stopped(Operation.FORWARD_BLOCKS if count > 0 else Operation.BACK_BLOCKS, abs(count)):
+            return SpaceOutcome(abs(count))
+        passed = abs(self._node.track.at - before) if self._node.track.at is not None else 0
+        if self._node.track.marks_before != files:
+            return SpaceOutcome(passed - 1, Stop.FILEMARK)
+        return SpaceOutcome(passed, self._end(count))
+
+    def space_filemarks(self, count: int) -> SpaceOutcome:
+        """See TapeDrive. MediumError if the driver does not count files."""
+        self.arrive()
+        files = self._node.track.marks_before
+        if not self._stopped(Operation.FORWARD_FILES if count > 0 else Operation.BACK_FILES, abs(count)):
+            return SpaceOutcome(abs(count))
+        now = self._node.track.marks_before
+        if files is None or now is None:
+            message = "the driver does not tell how many filemarks it passed"
+            raise MediumError(message)
+        return SpaceOutcome(abs(now - files), self._end(count))
+
+    def _stopped(self, operation: Operation, count: int) -> bool:
+        """Move; whether something was in the way."""
+        try:
+            self._node.operate(operation, count)
+        except MediumError:
+            self.arrive()
+            return True
+        self.arrive()
+        return False
+
+    def _end(self, count: int) -> Stop:
+        if count > 0:
+            self._node.track.reach_end()
+            return Stop.END_OF_DATA
+        return Stop.BEGINNING

@@ -1,0 +1,78 @@
+"""A first root file system for a guest: busybox, the modules it needs, and a script that shows it the host's files."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.peers.requirements import require_peer
+
+__all__ = ["build_initramfs", "module_order"]
+
+MODULES: Final = ("virtio_pci", "virtio_scsi", "9p", "9pnet_virtio", "overlay", "st", "sg", "ch")
+INIT: Final = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for module in $(cat /modules/order); do insmod /modules/$module.ko; done
+share=trans=virtio,version=9p2000.L,msize=262144,access=any
+mount -t 9p -o $share,ro,cache=loose host /lower
+mount -t tmpfs tmpfs /upper
+mkdir /upper/files /upper/work
+mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root
+mkdir -p /root/job
+mount -t 9p -o $share,cache=none job /root/job
+mount --move /proc /root/proc; mount --move /sys /root/sys; mount --move /dev /root/dev
+ip link set lo up
+chroot /root /bin/sh /job/command > /root/job/stdout 2> /root/job/stderr < /root/dev/null
+echo $? > /root/job/status
+sync
+poweroff -f
+"""
+"""Runs the job's command with the host's files below a layer in memory: what it writes is gone with the guest."""
+
+
+def build_initramfs(modules: Path, busybox: Path, target: Path) -> None:
+    """Make the archive at ``target`` from the kernel's folder of modules; it is not compressed."""
+    root = target.with_suffix(".d")
+    for folder in ("bin", "proc", "sys", "dev", "lower", "upper", "root", "modules"):
+        (root / folder).mkdir(parents=True)
+    (root / "bin" / "busybox").write_bytes(busybox.read_bytes())
+    (root / "init").write_text(INIT)
+    for program in (root / "bin" / "busybox", root / "init"):
+        program.chmod(0o755)
+    order = list(module_order(modules, MODULES))
+    for module in order:
+        (root / "modules" / module.name).write_bytes(module.read_bytes())
+    (root / "modules" / "order").write_text(" ".join(module.stem for module in order))
+    with target.open("wb") as archive:
+        names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
+        command = [require_peer("cpio"), "--quiet", "-o", "-H", "newc"]
+        subprocess.run(command, cwd=root, input=names.encode(), stdout=archive, check=True, timeout=60)
+
+
+def module_order(modules: Path, wanted: Iterable[str]) -> Iterator[Path]:
+    """The files of these modules and of all that they need, in the order to load them."""
+    files = {path.name.removesuffix(".ko").replace("-", "_"): path for path in modules.rglob("*.ko")}
+    done: set[str] = set()
+
+    def load(name: str) -> Iterator[Path]:
+        if name in done or name not in files:  # what is no file is built into the kernel
+            return
+        done.add(name)
+        for needed in _needed(files[name]):
+            yield from load(needed)
+        yield files[name]
+
+    for name in wanted:
+        yield from load(name.replace("-", "_"))
+
+
+def _needed(module: Path) -> list[str]:
+    """What a module says in its own section about others."""
+    content = module.read_bytes()
+    start = content.index(b"\0depends=") + len(b"\0depends=")
+    names = content[start : content.index(b"\0", start)].decode()
+    return [name.replace("-", "_") for name in names.split(",") if name]
