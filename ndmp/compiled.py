@@ -20,6 +20,7 @@ from struct import Struct
 from typing import Any, Final
 
 from ndmp import xdr
+from ndmp.blank import blank_of
 
 __all__ = ["Codec", "compiled"]
 
@@ -82,15 +83,6 @@ def _members_of(kind: Any) -> _Members:
     return _Members(kind)
 
 
-@cache
-def _blank_of(declared: Any) -> type | None:
-    """A class whose objects become ``declared`` by a change of class: much cheaper than filling frozen fields."""
-    slots = declared.__dict__.get("__slots__")
-    if hasattr(declared, "__post_init__") or slots != tuple(declared.__dataclass_fields__):
-        return None
-    return type(f"Blank{declared.__name__}", declared.__bases__, {"__slots__": slots})
-
-
 class _Function:
     """Source under construction. ``run`` is what the next call of struct takes: code and variable or expression."""
 
@@ -149,7 +141,7 @@ class _Reader(_Function):
         value = self._value(record, "body")
         self._flush()
         end = f"at + {self._ahead}" if self._ahead else "at"
-        self.line(f'if len(body) != {end}: raise ValueError(f"{{len(body) - {end}}} bytes after its end")')
+        self.line(f'if len(body) != {end}: raise ValueError(f"{{len(body) - ({end})}} bytes after its end")')
         return "\n".join(["def read(body, at):", *self.lines, f"    return {value}", ""])
 
     def line(self, text: str) -> None:
@@ -246,9 +238,11 @@ class _Reader(_Function):
         return self._made(record.declared, values)
 
     def _made(self, declared: Any, values: dict[str, str]) -> str:
-        blank = _blank_of(declared)
+        blank = blank_of(declared)
         name = self.bind(declared.__name__, declared)
-        if not blank or not values:
+        if not values:  # frozen and empty: one serves all
+            return self.bind(f"THE_{name}", declared())
+        if not blank:
             return f"{name}({', '.join(f'{field}={value}' for field, value in values.items())})"
         made = self.variable("made")
         self.line(f"{made} = {self.bind(blank.__name__, blank)}()")

@@ -8,24 +8,21 @@ from typing import Final
 
 from ndmp.errors import RemoteProtocolError
 
-__all__ = ["EARLY_RECORD", "MAX_RECORD", "RecordReader", "frame", "mark"]
+__all__ = ["EARLY_RECORD", "LAST_FRAGMENT", "MAX_RECORD", "RecordReader", "frame"]
 
 MAX_RECORD: Final = 1024 * 1024 + 64 * 1024
 """Bytes of a record at most, unless the caller says otherwise: a 1 MiB tape block and what surrounds it."""
 EARLY_RECORD: Final = 64 * 1024
 """Bytes of a record at most from somebody who has not logged in."""
-_LAST: Final = 0x80000000
+LAST_FRAGMENT: Final = 0x80000000
+"""With the length of a fragment it is the 32-bit word before it, which says that no other follows."""
+_LENGTH: Final = 0x7FFFFFFF
 _read_word: Final = Struct(">I").unpack_from
-
-
-def mark(length: int) -> int:
-    """What comes before a record of one fragment, as a 32-bit word."""
-    return _LAST | length
 
 
 def frame(*parts: bytes) -> bytes:
     """One record, whose parts follow each other, as a single last fragment."""
-    return b"".join((mark(sum(map(len, parts))).to_bytes(4, "big"), *parts))
+    return b"".join(((LAST_FRAGMENT | sum(map(len, parts))).to_bytes(4, "big"), *parts))
 
 
 class RecordReader:
@@ -63,11 +60,10 @@ class RecordReader:
 
     def next_record(self) -> bytes | None:
         """The next record that is complete, or None; RemoteProtocolError for one announced too long."""
-        while (end := self._next_end()) is not None:
-            body = self._take(end)
+        while self._at != len(self._input) and (fragment := self._next_fragment()) is not None:
             if self._is_last and not self._record:  # the common case; a block is not copied again
-                return body
-            self._record += body
+                return fragment
+            self._record += fragment
             if self._is_last:
                 record = bytes(self._record)
                 self._record = bytearray()
@@ -84,25 +80,22 @@ class RecordReader:
         """Bytes that came and are in no record yet."""
         return len(self._input) - self._at + len(self._record)
 
-    def _next_end(self) -> int | None:
-        """Where the next fragment ends, if it is there."""
-        at = self._at
-        if len(self._input) < at + 4:
+    def _next_fragment(self) -> bytes | None:
+        """What the next fragment holds, if all of it is there."""
+        received, begin = self._input, self._at + 4
+        if len(received) < begin:
             return None
-        (word,) = _read_word(self._input, at)
-        length = word & ~_LAST
-        if len(self._record) + length > self.max_record:
-            raise RemoteProtocolError(
-                f"a record of {len(self._record) + length} bytes or more, {self.max_record} allowed"
-            )
-        self._is_last = word >= _LAST
-        end: int = at + 4 + length
-        return end if len(self._input) >= end else None
-
-    def _take(self, end: int) -> bytes:
-        received, begin, self._at = self._input, self._at + 4, end
-        if end == len(received):
+        (word,) = _read_word(received, self._at)
+        end = begin + (word & _LENGTH)
+        if (announced := len(self._record) + end - begin) > self.max_record:
+            raise RemoteProtocolError(f"a record of {announced} bytes or more, {self.max_record} allowed")
+        self._is_last = word >= LAST_FRAGMENT
+        if len(received) < end:
+            return None
+        if len(received) == end:
             self._input, self._at = b"", 0
+        else:
+            self._at = end
         if isinstance(received, bytes):
             return received[begin:end]
         with memoryview(received) as view:

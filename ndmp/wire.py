@@ -30,6 +30,7 @@ from typing import (
 import construct
 
 from ndmp import xdr
+from ndmp.blank import quick_init
 from ndmp.compiled import Codec, compiled
 from ndmp.enums import Error
 from ndmp.errors import XdrError
@@ -58,6 +59,7 @@ __all__ = [
     "interpreted_decode",
     "interpreted_encode",
     "post",
+    "reader_of",
     "refusal",
     "reply",
     "request",
@@ -121,13 +123,12 @@ POSTS: dict[Key, type[Post]] = {}
 @dataclass_transform(frozen_default=True)
 def struct(declared: C) -> C:
     """Declare a structure that is part of messages."""
-    made: Any = dataclasses.dataclass(frozen=True, slots=True)(declared)
-    return made  # type: ignore[no-any-return]
+    return quick_init(dataclasses.dataclass(frozen=True, slots=True)(declared))  # type: ignore[no-any-return]
 
 
 def _register(registry: dict[Key, Any], code: int, version: int) -> Callable[[C], C]:
     def declare(declared: C) -> C:
-        made: Any = dataclasses.dataclass(frozen=True, slots=True)(declared)
+        made: Any = struct(declared)
         made.wire_code, made.wire_version = code, version
         if registry.setdefault((code, version), made) is not made:
             raise TypeError(f"message {code:#x} version {version} is declared twice")
@@ -225,6 +226,11 @@ _CODECS: Final = _Codecs()
 def source_of(declared: type) -> str:
     """The Python source that was generated to read and write a message or structure."""
     return _CODECS[declared].source
+
+
+def reader_of(declared: type[S]) -> Callable[[bytes, int], S]:
+    """What :func:`decode` calls, for bytes that are long enough beforehand: its errors are not made ours."""
+    return _CODECS[declared].read
 
 
 def encode(message: object) -> bytes:

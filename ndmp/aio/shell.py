@@ -103,8 +103,9 @@ class Shell(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Nobody is there any more."""
-        if error:
-            _log.warning("session with %s is lost: %s", self.address, error)
+        if error:  # of strangers that go, which anybody may be, there is nothing to warn about
+            level = logging.WARNING if self.is_logged_in else logging.INFO
+            _log.log(level, "session with %s is lost: %s", self.address, error)
         self._is_gone = True
         self._end()
         if self._is_shut:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ndmp.backends import Host
-from ndmp.connection import Connection, Header, RequestReceived, Undecodable
+from ndmp.connection import Connection, Event, Header, RequestReceived, Undecodable
 from ndmp.enums import ConnectionReason, Error, MessageType
 from ndmp.errors import ReplyError, XdrError
 from ndmp.messages.connect import ConnectClientAuth, ConnectClose
@@ -54,7 +54,7 @@ OTHERS_FIRST: Final = Task(_nothing)
 
 
 class Session:
-    """The services of one control connection. ``clock`` gives seconds since 1970 for message headers.
+    """The services of one control connection. ``clock`` gives seconds since 1970, which message headers have in whole.
 
     ``early_record``: bytes of a record at most before login; ``max_record``: after it.
     """
@@ -65,7 +65,7 @@ class Session:
         accounts: Accounts,
         *,
         inject: Inject,
-        clock: Callable[[], int],
+        clock: Callable[[], float],
         local_host: str,
         profile: Profile = STRICT,
         max_record: int = MAX_RECORD,
@@ -73,6 +73,8 @@ class Session:
     ) -> None:
         self.is_closed = False
         """Whether the application asked to close."""
+        self.is_logged_in = False
+        """Whether a login succeeded."""
         self._clock = clock
         self._max_record = max_record
         self._connection = Connection(max_record=min(early_record, max_record))
@@ -113,19 +115,17 @@ class Session:
         for _ in range(at_most):
             if self.is_closed or (event := self._connection.next_event()) is None:
                 return None
-            if type(event) is RequestReceived:
-                header, request = event.header, event.message
-                route = self._interfaces.route(request)
-                if route is None:
-                    self._refuse_by_header(header, Error.NOT_SUPPORTED)
-                elif route.blocking or type(request) in _COMING_AND_GOING:
-                    return self._task(header, request, route)
-                else:
-                    self._answer(header, request, route)
-            elif event.header.message_type != MessageType.REPLY:  # of a reply nothing is asked
-                self._refuse_by_header(
-                    event.header, Error.XDR_DECODE if isinstance(event, Undecodable) else Error.NOT_SUPPORTED
-                )
+            if type(event) is not RequestReceived:
+                self._refuse_event(event)
+                continue
+            header, request = event.header, event.message
+            route = self._interfaces.route(request)
+            if route is None:
+                self._refuse_by_header(header, Error.NOT_SUPPORTED)
+            elif route.blocking or type(request) in _COMING_AND_GOING:
+                return self._task(header, request, route)
+            else:
+                self._answer(header, request, route)
         return OTHERS_FIRST
 
     def receive(self, chunk: bytes) -> Iterator[Task]:
@@ -146,11 +146,6 @@ class Session:
         return b"".join(output)
 
     @property
-    def is_logged_in(self) -> bool:
-        """Whether a login succeeded."""
-        return self._connect.is_authorized
-
-    @property
     def failed_logins(self) -> int:
         """How many logins were refused for a wrong name or password."""
         return self._connect.failed_logins
@@ -169,39 +164,52 @@ class Session:
     # -- dispatch ------------------------------------------------------------------------------------------------
 
     def _task(self, header: Header, request: Request[Any], route: Route) -> Task:
-        if isinstance(request, _COMING_AND_GOING):
+        if type(request) in _COMING_AND_GOING:
             login = isinstance(request, ConnectClientAuth)
             return Task(lambda: self._come_or_go(header, request, route), login=login)
         return Task(lambda: self._answer(header, request, route), blocking=route.blocking)
 
+    def _refuse_event(self, event: Event) -> None:
+        if event.header.message_type != MessageType.REPLY:  # of a reply nothing is asked
+            unread = isinstance(event, Undecodable)
+            self._refuse_by_header(event.header, Error.XDR_DECODE if unread else Error.NOT_SUPPORTED)
+
     def _refuse_by_header(self, header: Header, error: Error) -> None:
-        if not self._connect.is_authorized:
+        if not self.is_logged_in:
             error = Error.NOT_AUTHORIZED
-        self._output.append(self._connection.send_error(header, error, now=self._clock()))
+        self._output.append(self._connection.send_error(header, error, now=self._now()))
 
     def _come_or_go(self, header: Header, request: Request[Any], route: Route) -> None:
         self._answer(header, request, route)
         self.is_closed = self._connect.is_closed
-        if self._connect.is_authorized:
+        self.is_logged_in = self._connect.is_authorized
+        if self.is_logged_in:
             self._connection.max_record = self._max_record
 
     def _answer(self, header: Header, request: Request[Any], route: Route) -> None:
         reply = self._reply(request, route)
         if reply is not None:
             try:
-                self._output.append(self._connection.send_reply(header, reply, now=self._clock()))
+                self._output.append(self._connection.send_reply(header, reply, now=self._now()))
             except XdrError as error:
                 _log.error("a backend's answer does not fit the wire: %s", error)
-                self._output.append(self._connection.send_error(header, Error.XDR_ENCODE, now=self._clock()))
+                self._output.append(self._connection.send_error(header, Error.XDR_ENCODE, now=self._now()))
         if self._outbox.posts:
             self._send_posts()  # those that the handler caused follow its reply
 
     def _send_posts(self) -> None:
-        self._output += [self._connection.send_post(post, now=self._clock()) for post in self._outbox.take()]
+        for post in self._outbox.take():
+            try:
+                self._output.append(self._connection.send_post(post, now=self._now()))
+            except XdrError as error:  # nobody waits for it, and the session can do without
+                _log.error("a notification does not fit the wire, and is not sent: %s", error)
+
+    def _now(self) -> int:
+        return int(self._clock())
 
     def _reply(self, request: Request[Any], route: Route) -> Reply | None:
         try:
-            if not self._connect.is_authorized:
+            if not self.is_logged_in:
                 self._audit_stranger(request, route)
             if request.wire_code >> 16:
                 self._extensions.fix_default()
@@ -222,5 +230,5 @@ class Session:
             self._connect.machine.fire(ConnectionEvent.REQUEST)
 
 
-_COMING_AND_GOING: Final = (ConnectClientAuth, ConnectClose)
+_COMING_AND_GOING: Final = frozenset((ConnectClientAuth, ConnectClose))
 _CONNECT_CODES: Final = (0x900, 0x902)

@@ -33,13 +33,14 @@ def test_an_idle_session_takes_less_than_25_kib(ours: Server) -> None:
 
 @pytest.mark.parametrize(
     ("ahead", "at_least"),
-    [(8, 1.0), (1, 0.25)],
+    [(8, 1.0), (1, 0.35)],
     ids=["ahead", "one-after-the-other"],
 )
 def test_requests_a_second_on_16_connections(ours: Server, theirs: Server, ahead: int, at_least: float) -> None:
-    """With requests under way, we are several times as fast; one after the other, 16 processes of C are faster.
+    """With requests under way, we are several times as fast; one after the other, about as fast on a quiet machine.
 
-    The ratio is then 0.5 to 0.9; the bound is for a mistake that costs half of it, on a machine that is busy as well.
+    On a busy one 16 processes get more of it than one does: the ratio was 0.3 to 2.1 in single rounds, and this takes
+    the median. The bound is for a mistake that costs half of the rate.
     """
     workload = Workload("MOVER_GET_STATE", 16, ahead)
     pairs = [(measure(ours, workload, SECONDS), measure(theirs, workload, SECONDS)) for _ in range(ROUNDS)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 import tracemalloc
 from collections.abc import Callable
@@ -345,6 +346,25 @@ def test_decoded_objects_are_as_if_constructed() -> None:
     with pytest.raises((AttributeError, TypeError)):
         found.other = 1  # type: ignore[attr-defined]
     assert found.port == 10000
+
+
+def test_constructed_objects_are_as_of_any_frozen_dataclass() -> None:
+    def declared(decorate: Callable[[type], Any]) -> Any:  # noqa: ANN401  (a class with fields that mypy cannot know)
+        hints = {"first": U32, "second": U32, "third": Text}
+        return decorate(type("Many", (), {"__annotations__": hints, "third": "c", "__module__": __name__}))
+
+    quick, plain = declared(struct), declared(dataclasses.dataclass(frozen=True, slots=True))
+    assert inspect.signature(quick) == inspect.signature(plain)
+    for given_values, named in (((1, 2), {}), ((1,), {"third": "d", "second": 2}), ((1, 2, "d"), {})):
+        made = quick(*given_values, **named)
+        assert type(made) is quick
+        assert dataclasses.astuple(made) == dataclasses.astuple(plain(*given_values, **named))
+        assert dataclasses.astuple(dataclasses.replace(made, first=7))[0] == 7
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            made.first = 1
+    for wrong in ((), (1,), (1, 2, 3, 4)):
+        with pytest.raises(TypeError, match="argument"):
+            quick(*wrong)
 
 
 def test_flags_without_a_name_are_not_remembered() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ndmp.auth import md5_digest
-from ndmp.backends import Host, MoverCounters
-from ndmp.enums import AuthType, ConnectionReason, DigestAlgorithm, Error, TapeOpenMode
+from ndmp.backends import Host, MoverCounters, MoverPaused
+from ndmp.enums import AuthType, ConnectionReason, DigestAlgorithm, Error, MoverPauseReason, TapeOpenMode
 from ndmp.errors import RemoteProtocolError
 from ndmp.messages import config as c
 from ndmp.messages import connect as n
@@ -291,6 +291,22 @@ def test_an_answer_that_does_not_fit_the_wire_is_one_refusal() -> None:
     assert driver.error(f.FseListUnits()) == Error.XDR_ENCODE
     driver.unit.free = 1
     assert driver.ask(f.FseListUnits()).units[0].free == 1
+
+
+def test_a_notification_that_does_not_fit_the_wire_is_left_out() -> None:
+    """The session goes on, and its sequence numbers have no gap."""
+    driver = Driver().go(*SITUATIONS["active"])
+    before = driver.reply(c.ConfigGetHostInfo()).header.sequence
+    assert driver.happen(MoverPaused(MoverPauseReason.SEEK, -1)) == []
+    assert driver.reply(c.ConfigGetHostInfo()).header.sequence == before + 1
+
+
+def test_a_last_word_that_does_not_fit_the_wire_is_no_failure() -> None:
+    driver = Driver().go(LOGIN)
+    driver.session.farewell("x" * 0x10000)
+    assert driver.session.take_output() == b""
+    driver.session.farewell("x")
+    assert driver.session.take_output().endswith(b"\0\0\0\x01x\0\0\0")
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------
