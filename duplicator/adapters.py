@@ -1,10 +1,10 @@
-"""Tape drives and changers of :mod:`scsi` as backends of :mod:`ndmp`: the only file that knows both."""
+"""Tape drives and changers of :mod:`scsi` as backends of :mod:`ndmp`: this file and device_adapters know both."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from ndmp.backends import (
@@ -17,7 +17,17 @@ from ndmp.backends import (
 )
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import ReplyError
-from scsi.errors import AccessDenied, CommandTimeout, DeviceBusy, NoMedium, ScsiError, WriteProtected
+from scsi.errors import (
+    AccessDenied,
+    Busy,
+    CommandTimeout,
+    DeviceBusy,
+    NoMedium,
+    NotReady,
+    ReservationConflict,
+    ScsiError,
+    WriteProtected,
+)
 from scsi.tape import Stop, TapeDrive
 from scsi.virtual.bay import DriveBay
 from scsi.virtual.changer import Changer
@@ -32,12 +42,16 @@ __all__ = [
     "LibraryTapeBackend",
     "VirtualChangerBackend",
     "VirtualTapeBackend",
+    "as_replies",
     "library_tapes",
 ]
 
 _ERRORS: Final[Sequence[tuple[type[ScsiError], Error]]] = (
     (DeviceBusy, Error.DEVICE_BUSY),
+    (Busy, Error.DEVICE_BUSY),
+    (ReservationConflict, Error.DEVICE_BUSY),
     (NoMedium, Error.NO_TAPE_LOADED),
+    (NotReady, Error.NO_TAPE_LOADED),
     (WriteProtected, Error.WRITE_PROTECT),
     (AccessDenied, Error.PERMISSION),
     (CommandTimeout, Error.TIMEOUT),
@@ -47,10 +61,12 @@ _ENDS: Final = {Stop.FILEMARK: ReadEnd.FILEMARK, Stop.END_OF_DATA: ReadEnd.BLANK
 
 
 @contextmanager
-def _as_replies() -> Iterator[None]:
-    """Turn a drive's failures into NDMP errors."""
+def as_replies() -> Iterator[None]:
+    """Turn a drive's failures into NDMP errors, and blocks that it does not take (ValueError)."""
     try:
         yield
+    except ValueError as refusal:
+        raise ReplyError(Error.ILLEGAL_ARGS, str(refusal)) from refusal
     except ScsiError as failure:
         error = next(error for kind, error in _ERRORS if isinstance(failure, kind))
         raise ReplyError(error, str(failure)) from failure
@@ -67,15 +83,19 @@ class DriveTape:
         self._drive = drive
         self._session = session
 
+    def _working(self) -> AbstractContextManager[None]:
+        """Around every use of the drive that may take long."""
+        return as_replies()
+
     def write_records(self, records: memoryview, record_bytes: int) -> RecordsWritten:
         """See RecordDevice."""
-        with _as_replies():
+        with self._working():
             outcome = self._drive.write_blocks(records, record_bytes)
         return RecordsWritten(outcome.blocks, outcome.early_warning)
 
     def read_records(self, into: memoryview, record_bytes: int) -> RecordsRead:
         """See RecordDevice."""
-        with _as_replies():
+        with self._working():
             outcome = self._drive.read_blocks(into, record_bytes)
             if outcome.stop is Stop.FILEMARK:
                 self._drive.space_filemarks(-1)
@@ -84,7 +104,7 @@ class DriveTape:
 
     def space_records(self, count: int) -> int:
         """See RecordDevice."""
-        with _as_replies():
+        with self._working():
             outcome = self._drive.space_blocks(count)
             if outcome.stop is Stop.FILEMARK:
                 self._drive.space_filemarks(-1 if count > 0 else 1)
@@ -92,40 +112,42 @@ class DriveTape:
 
     def space_filemarks(self, count: int) -> int:
         """See TapeHandle."""
-        with _as_replies():
+        with self._working():
             return abs(count) - self._drive.space_filemarks(count).moved
 
     def write_filemarks(self, count: int) -> None:
         """See TapeHandle."""
-        with _as_replies():
+        with self._working():
             self._drive.write_filemarks(count)
 
     def rewind(self) -> None:
         """See TapeHandle."""
-        with _as_replies():
+        with self._working():
             self._drive.rewind()
 
     def unload(self) -> None:
         """See TapeHandle."""
-        with _as_replies():
+        with self._working():
             self._drive.unload()
 
     def test_ready(self) -> None:
         """See TapeHandle."""
-        if not self._drive.loaded:
+        with self._working():
+            loaded = self._drive.loaded
+        if not loaded:
             raise ReplyError(Error.NO_TAPE_LOADED, "no tape in the drive")
 
     def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
         """See CdbTarget."""
         if self._session is None:
             raise ReplyError(Error.NOT_SUPPORTED, "this drive takes no SCSI commands")
-        with _as_replies():
+        with as_replies():
             done = self._session.execute(cdb, data_in_bytes=data_in_bytes, data_out=data_out, timeout=timeout)
         return CdbOutcome(done.status, done.data_in, done.bytes_out, done.sense)
 
     def status(self) -> TapeStatus:
         """See TapeHandle."""
-        with _as_replies():
+        with as_replies():
             position, capacity = self._drive.position(), self._drive.capacity()
             return TapeStatus(
                 file_num=position.file_number,
@@ -138,13 +160,13 @@ class DriveTape:
 
     def close(self) -> None:
         """See TapeHandle."""
-        with _as_replies():
+        with as_replies():
             self._drive.close()
 
 
 def _open_bay(bay: DriveBay, mode: TapeOpenMode, identity: Identity, *, empty: bool = False) -> DriveTape:
     """Take the drive of a bay, and be its only host."""
-    with _as_replies():
+    with as_replies():
         drive = bay.open(read_only=mode == TapeOpenMode.READ, empty=empty)
     if mode == TapeOpenMode.RDWR and drive.write_protected:
         drive.close()
@@ -210,7 +232,7 @@ class ChangerHandle:
 
     def execute(self, cdb: bytes, *, data_out: bytes, data_in_bytes: int, timeout: float | None) -> CdbOutcome:
         """See CdbTarget."""
-        with _as_replies():
+        with as_replies():
             done = self._session.execute(cdb, data_in_bytes=data_in_bytes, data_out=data_out, timeout=timeout)
         return CdbOutcome(done.status, done.data_in, done.bytes_out, done.sense)
 

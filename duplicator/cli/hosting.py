@@ -28,7 +28,8 @@ from ndmp.backends import Host
 from ndmp.enums import AuthType
 from ndmp.services.profile import NDMJOB, STRICT
 from scsi.virtual.image import cartridge_files
-from scsi.virtual.library_url import parse_library_url
+from scsi.virtual.library_url import LIBRARY_SCHEME, parse_library_url
+from scsi.virtual.url import SCHEME as VIRTUAL_SCHEME
 from scsi.virtual.url import parse_url
 
 __all__ = ["Hosting", "host_until_told"]
@@ -65,10 +66,14 @@ def host_until_told(hosting: Hosting) -> None:
 def _missing(offers: Offers) -> Iterator[str]:
     """What has yet to be made: a cartridge or library made by mistake of a name should not go unseen."""
     for name, url in offers.tapes.items():
+        if not url.startswith(VIRTUAL_SCHEME):
+            continue
         cartridge = parse_url(url).path
         if not cartridge_files(cartridge)[1].exists():
             yield f"made a new blank cartridge for {name}: {cartridge}"
     for name, url in offers.changers.items():
+        if not url.startswith(LIBRARY_SCHEME):
+            continue
         library = parse_library_url(url).path
         if not library.exists():
             yield f"made a new library for {name}: {library}"

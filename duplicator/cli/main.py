@@ -7,6 +7,9 @@ from typing import Annotated, Final
 
 import typer
 
+from duplicator.cli import changer as library
+from duplicator.cli import tape_blocks as blocks
+from duplicator.cli import tape_drive as drive
 from duplicator.cli.command import command, configure_logging
 from duplicator.cli.copies import copies
 from duplicator.cli.decode import decode
@@ -30,6 +33,7 @@ app = typer.Typer(
     name="ndmpdup", no_args_is_help=True, rich_markup_mode=_STYLE, pretty_exceptions_enable=False, add_completion=True
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
+_changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -44,17 +48,43 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "decode": decode,
 }
 _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "status": drive.status,
+    "inquiry": drive.inquiry,
+    "alerts": drive.alerts,
+    "rewind": drive.rewind,
+    "space": drive.space,
+    "locate": drive.locate,
+    "read": blocks.read,
+    "write": blocks.write,
+    "weof": blocks.weof,
+    "erase": blocks.erase,
+    "load": drive.load,
+    "unload": drive.unload,
     "create": create,
     "map": show_map,
     "export": export_cartridge,
     "import": import_cartridge,
 }
+_CHANGER_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "inventory": library.inventory,
+    "load": library.load,
+    "unload": library.unload,
+    "move": library.move,
+    "exchange": library.exchange,
+    "initialize": library.initialize,
+    "create": library.create,
+}
+# Else a negative count would be taken for an option.
+_NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
 for _name, _function in _COMMANDS.items():
     app.command(_name, cls=GroupedCommand)(command(_function))
 for _name, _function in _TAPE_VERBS.items():
-    _tape.command(_name)(command(_function))
+    _tape.command(_name, context_settings=_NEGATIVE_NUMBERS if _name == "space" else None)(command(_function))
+for _name, _function in _CHANGER_VERBS.items():
+    _changer.command(_name)(command(_function))
 app.add_typer(_tape, name="tape")
+app.add_typer(_changer, name="changer")
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""`ndmpdup serve`: an NDMP host with storage units, virtual tapes, directory trees."""
+"""`ndmpdup serve`: an NDMP host with storage units, tape drives, media changers, directory trees."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ def serve(
       ndmpdup serve --user backup --password-file pw --lsu unit1=/srv/images
       ndmpdup serve --listen 127.0.0.1:10001 --user backup --password-file pw \\
         --tape "drive1=virtual:/srv/tapes/ND0001?capacity=100G"
+      ndmpdup serve --users-file users --tape drive1=sg:/dev/sg0 --changer robot=sg:/dev/sg1
       ndmpdup serve --listen 192.0.2.7:30000 --tls-cert host.pem --tls-key host.key --users-file users \\
         --lsu unit1=/srv/images --data-port 30100-30199 --data-tls require
     """
@@ -102,8 +103,8 @@ def serve(
 
     if not (lsu or tape or changer or tree):
         raise UsageProblem(
-            "nothing to serve: give at least one --lsu NAME=DIR, --tape NAME=virtual:DIR/BARCODE, "
-            "--changer NAME=virtual-library:DIR or --tree DIR"
+            "nothing to serve: give at least one --lsu NAME=DIR, --tape NAME=URL (virtual:DIR/BARCODE, sg:/dev/sg0), "
+            "--changer NAME=URL (virtual-library:DIR, sg:/dev/sg1) or --tree DIR"
         )
     offers = Offers(
         units={name: Path(folder) for name, folder in parse_named(lsu, "--lsu").items()},

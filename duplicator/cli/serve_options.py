@@ -91,8 +91,9 @@ TapeDrives = Annotated[
     _option(
         _WHAT,
         "--tape",
-        "A tape drive with a virtual cartridge, made if it is missing. May be repeated.",
-        metavar="NAME=virtual:DIR/BARCODE[?capacity=..]",
+        "A tape drive: virtual:DIR/BARCODE[?capacity=..] (a file, made if it is missing), sg:/dev/sg0, st:/dev/nst0, "
+        "or iscsi://HOST/TARGET/LUN. May be repeated.",
+        metavar="NAME=URL",
     ),
 ]
 Changers = Annotated[
@@ -100,8 +101,10 @@ Changers = Annotated[
     _option(
         _WHAT,
         "--changer",
-        "A virtual library, made if it is missing; its drives are the tapes NAME.drive0 and so on. May be repeated.",
-        metavar="NAME=virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=..]",
+        "A media changer: sg:/dev/sg1, iscsi://HOST/TARGET/LUN, or a virtual library, made if it is missing, "
+        "virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=..]; its drives are the tapes NAME.drive0 and so "
+        "on. May be repeated.",
+        metavar="NAME=URL",
     ),
 ]
 Trees = Annotated[

@@ -1,4 +1,4 @@
-"""`ndmpdup tape`: virtual cartridges, without a host."""
+"""`ndmpdup tape`: what its commands share, and those for virtual cartridges alone."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ def cartridge(
     url: Annotated[
         str,
         typer.Argument(
-            metavar="virtual:DIR/BARCODE[?capacity=..]",
-            help="A virtual cartridge. Options in the URL (capacity, early_warning, sync) are for one yet to be made.",
+            metavar="URL",
+            help="sg:/dev/sg0, st:/dev/nst0, iscsi://HOST/TARGET/LUN, virtual:DIR/BARCODE[?capacity=..] for a virtual "
+            "cartridge, or virtual-library:DIR?drive=0 for a drive of a virtual library.",
         ),
     ],
 ) -> None:
-    """Make, map, export and import virtual cartridges.
+    """Show, move, read and write the tape in a drive; make, map, export and import virtual cartridges.
+
+    A virtual cartridge is put into a drive for each command anew, so it begins at its beginning: see --at.
 
     \b
     Examples:
+      ndmpdup tape sg:/dev/sg0 status
+      ndmpdup tape sg:/dev/sg0 space filemarks 2
+      ndmpdup tape st:/dev/nst0 read --to file1
+      ndmpdup tape iscsi://192.0.2.7/iqn.2026-11.org.example:tapes/1 inquiry --json
       ndmpdup tape "virtual:/srv/tapes/ND0001?capacity=100G" create
       ndmpdup tape virtual:/srv/tapes/ND0001 map
       ndmpdup tape virtual:/srv/tapes/ND0001 export nd0001.tap

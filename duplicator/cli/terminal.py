@@ -34,7 +34,7 @@ def stderr_console() -> Console:
     """Where people look on: logs, progress and complaints."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def complain(line: str) -> None:

@@ -76,6 +76,12 @@ def test_usage_errors(tmp_path: Path) -> None:
         ([*serve, "--lsu", "a=absent"], "absent: No such file"),
         ([*serve, "--tape", "t=/dev/nst0"], "virtual:"),
         ([*serve, "--tape", "t=virtual:x/y?size=1"], "option 'size=1'"),
+        ([*serve, "--tape", "t=sg:/dev/absent"], "/dev/absent: No such file"),
+        ([*serve, "--tape", "t=sg:/dev/null"], "/dev/null is no device of the sg driver"),
+        ([*serve, "--tape", "t=iscsi://h/x/1"], "no iSCSI name"),
+        ([*serve, "--tape", "t=virtual-library:x"], "--changer"),
+        ([*serve, "--changer", "c=virtual-library:x?drive=0"], "no changer"),
+        ([*serve, "--changer", "c=sg:sg1"], "sg:/dev/"),
         ([*serve, "--lsu", "a=.", "--profile", "lax"], "--profile"),
         ([*serve[:-1], "open", "--lsu", "a=."], "chmod 600"),
         (["serve", "--listen", "nowhere", *serve[3:], "--lsu", "a=."], "--listen: the port is not a number"),
@@ -101,6 +107,8 @@ def test_failures_tell_what_to_do() -> None:
         (["images", "ndmp://u@127.0.0.1:1/l"], "status 54"),
         (["duplicate", "i", *FROM, *TO], "status 54"),
         (["tape", "virtual:absent/Y", "map"], "no cartridge"),
+        (["tape", "virtual:absent/Y", "status"], "create` makes one"),
+        (["changer", "virtual-library:absent", "inventory"], "create` makes one"),
     ]
     for arguments, words in cases:
         result = CliRunner().invoke(app, arguments, env=PASSWORDS)
@@ -118,7 +126,8 @@ def test_an_error_does_not_send_commands_to_the_terminal() -> None:
 
 
 def test_help_teaches() -> None:
-    for name in ("demo", "duplicate", "verify", "restore", "jobs", "copies", "images", "probe", "serve", "tape"):
+    names = ("demo", "duplicate", "verify", "restore", "jobs", "copies", "images", "probe", "serve", "tape", "changer")
+    for name in names:
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == 0
         assert f"  ndmpdup {name}" in result.stdout, name

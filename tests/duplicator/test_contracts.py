@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from duplicator.adapters import VirtualChangerBackend, VirtualTapeBackend, library_tapes
+from duplicator.device_adapters import DeviceChangerBackend, DeviceTapeBackend
 from duplicator.trees import TreeBackend
 from duplicator.units import DirectoryUnits
 from ndmp.backends import DataBackend, FileServiceBackend, ScsiBackend, TapeBackend
@@ -106,3 +107,28 @@ class TestTreesByTar(DataContract):
 
 class TestTreesByDump(TestTreesByTar):
     butype = "dump"
+
+
+class TestTapeByCommands(TapeContract):
+    """What serves sg: and iscsi: drives, on a virtual one that is reached by commands alone."""
+
+    warns_within = 64
+    folder: Path
+
+    @pytest.fixture(autouse=True)
+    def _shelf(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def tape(self) -> TapeBackend:
+        return DeviceTapeBackend(f"virtual:{self.folder}/VOL001?capacity=64K&early_warning=32K&sync=no")
+
+
+class TestChangerByCommands(ScsiContract):
+    folder: Path
+
+    @pytest.fixture(autouse=True)
+    def _shelf(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def changer(self) -> ScsiBackend:
+        return DeviceChangerBackend(f"virtual-library:{self.folder}/library?cartridges=2&capacity=1M&sync=no")

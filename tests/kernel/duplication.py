@@ -1,6 +1,6 @@
 """A whole duplication on devices of the kernel: run by test_duplication.py inside a guest.
 
-The tape server drives /dev/sg0, the changer is /dev/sg1; then the kernel's own tape driver reads the tape, by mt and dd.
+The tape server drives /dev/sg0, the changer is /dev/sg1; then the kernel's tape driver reads the tape, by mt and dd.
 """
 
 from __future__ import annotations
