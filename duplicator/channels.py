@@ -33,7 +33,6 @@ class SocketChannel:
         self._lines = Backlog(_LINES)
         self.broken: OSError | None = None
         self._processed = 0
-        self._wanted = (0, 0)
         self._left: tuple[int | None, int | None] = (None, None)
 
     def log(self, kind: LogType, text: str) -> None:
@@ -58,7 +57,7 @@ class SocketChannel:
 
     def progress(self) -> DataProgress:
         """How far it is. From any thread."""
-        return DataProgress(self._processed, *self._wanted, *self._left)
+        return DataProgress(self._processed, *self._left)
 
     def _broke(self, error: OSError) -> OperationEnded:
         self.broken = error
@@ -143,7 +142,6 @@ class SocketRecoverChannel(SocketChannel):
         if self._held or self._to_come:
             raise ValueError(f"the stretch before offset {offset} is not read to its end")
         self._to_come = length
-        self._wanted = (offset, length)
         if length:
             self._report(DataWanted(offset, length))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from duplicator.dataconn import DataConnection
@@ -15,7 +16,7 @@ from ndmp.types import TcpAddress
 __all__ = ["SocketEnd"]
 
 
-class SocketEnd:
+class SocketEnd(ABC):
     """Implements :class:`ndmp.backends.DataEnd`; a subclass has the work of the thread, and closes the connection."""
 
     def __init__(self, name: str, local_host: str, settings: NetworkSettings) -> None:
@@ -66,8 +67,10 @@ class SocketEnd:
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """The thread's work."""
 
+    @abstractmethod
     def _on_stop(self) -> None:
         """Wake the thread from waits that are not the connection's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
@@ -123,7 +124,7 @@ def _heard(file: BinaryIO | GzipFile, ports: Sequence[int]) -> Iterator[Heard]:
         raise ValueError(f"neither a pcap or pcapng file nor hex: {why}") from None
 
 
-class _Printer:
+class _Printer(ABC):
     """Shows what is heard, and counts what was not understood."""
 
     def __init__(self) -> None:
@@ -150,11 +151,13 @@ class _Printer:
         self.problems += 1
         complain(plain(f"ndmpdup: {title}: {problem}"))
 
+    @abstractmethod
     def item(self, title: str, heard: Heard) -> None:
-        raise NotImplementedError
+        """Show one message."""
 
+    @abstractmethod
     def end(self) -> None:
-        """Everything is shown."""
+        """Everything was heard."""
 
 
 class _TextPrinter(_Printer):
@@ -182,6 +185,9 @@ class _TextPrinter(_Printer):
         if self._full:
             return [*full(saying.header, saying.message).splitlines(), *([f"  {problem}"] if saying.problem else [])]
         return [one_line(saying.header, saying.message) + (f" {problem}" if saying.problem else "")]
+
+    def end(self) -> None:
+        """Each message was shown as it came."""
 
 
 def _ends(heard: Heard) -> str:

@@ -45,6 +45,7 @@ from ndmp.aio.limits import Limits
 
 if TYPE_CHECKING:
     from duplicator.accounts import Users
+    from duplicator.host import Offers
     from duplicator.network import NetworkSettings
     from duplicator.tls import ServerTls
     from ndmp.enums import AuthType
@@ -96,30 +97,20 @@ def serve(
       ndmpdup serve --listen 192.0.2.7:30000 --tls-cert host.pem --tls-key host.key --users-file users \\
         --lsu unit1=/srv/images --data-port 30100-30199 --data-tls require
     """
-    from platformdirs import user_state_path
-
     from duplicator.cli.hosting import Hosting, host_until_told
-    from duplicator.host import Offers
 
     if not (lsu or tape or changer or tree):
         raise UsageProblem(
             "nothing to serve: give at least one --lsu NAME=DIR, --tape NAME=URL (virtual:DIR/BARCODE, sg:/dev/sg0), "
             "--changer NAME=URL (virtual-library:DIR, sg:/dev/sg1) or --tree DIR"
         )
-    offers = Offers(
-        units={name: Path(folder) for name, folder in parse_named(lsu, "--lsu").items()},
-        tapes=parse_named(tape, "--tape"),
-        changers=parse_named(changer, "--changer"),
-        trees=tree or (),
-        state=(state or user_state_path("ndmpdup")) if tree else None,
-    )
     tls = _tls(tls_cert, tls_key, tls_client_ca)
     address = parse_listen(listen) if listen is not None else HostPort(_LOOPBACK, NDMPS_PORT if tls else NDMP_PORT)
     host_until_told(
         Hosting(
             listen=address,
             users=_users(user, password_file, users_file, address),
-            offers=offers,
+            offers=_offers(lsu, tape, changers=changer, trees=tree, state=state),
             tls=tls,
             logins=_logins(login, open_to_all=not tls and not address.is_loopback),
             network=_network(
@@ -135,6 +126,27 @@ def serve(
             profile=profile.value,
             port_file=port_file,
         )
+    )
+
+
+def _offers(
+    units: list[str] | None,
+    tapes: list[str] | None,
+    *,
+    changers: list[str] | None,
+    trees: list[Path] | None,
+    state: Path | None,
+) -> Offers:
+    from platformdirs import user_state_path
+
+    from duplicator.host import Offers
+
+    return Offers(
+        units={name: Path(folder) for name, folder in parse_named(units, "--lsu").items()},
+        tapes=parse_named(tapes, "--tape"),
+        changers=parse_named(changers, "--changer"),
+        trees=trees or (),
+        state=(state or user_state_path("ndmpdup")) if trees else None,
     )
 
 

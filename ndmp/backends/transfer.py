@@ -232,8 +232,6 @@ class DataProgress:
     """How far a data operation is, in bytes and seconds; None is unknown (draft 3.5.1.1)."""
 
     bytes_processed: int = 0
-    read_offset: int = 0
-    read_length: int = 0
     bytes_left: int | None = None
     seconds_left: int | None = None
 

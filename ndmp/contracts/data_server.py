@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -41,27 +42,27 @@ def _ending() -> Iterator[None]:
     raise AssertionError("OperationEnded was kept from the host")
 
 
-class DataContract:
+class DataContract(ABC):
     """Subclass it and give the four methods; docs/hosts.md says how to run it."""
 
     butype: str = "tar"
     """Which backup type is tried."""
 
+    @abstractmethod
     def server(self) -> DataBackend:
         """The data server; a test may ask several times, and then for the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fill(self, files: Mapping[str, bytes]) -> Environment:
         """Make these files, and the directories they need, below a new root; the variables that back it up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self) -> str:
         """A new empty directory to recover to, as a destination path."""
-        raise NotImplementedError
 
+    @abstractmethod
     def found(self, place: str) -> Mapping[str, bytes]:
         """The files that are now below ``place``, as in :meth:`fill`."""
-        raise NotImplementedError
 
     # -- what there is -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from ndmp.backends import FileHandle, FileServiceBackend, ReadEnd
@@ -14,7 +15,7 @@ __all__ = ["FileServiceContract"]
 _NONE, _SHA256 = DigestAlgorithm.NONE, DigestAlgorithm.SHA256
 
 
-class FileServiceContract:
+class FileServiceContract(ABC):
     """Subclass it and give :meth:`service`; docs/hosts.md says how to run it."""
 
     unit: str = "unit"
@@ -23,9 +24,9 @@ class FileServiceContract:
     """Whether images may have several fragments."""
     record_bytes: int = 512
 
+    @abstractmethod
     def service(self) -> FileServiceBackend:
         """The service. Each test asks once."""
-        raise NotImplementedError
 
     # -- what there is -------------------------------------------------------------------------------------------
 

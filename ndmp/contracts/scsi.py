@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -36,15 +37,15 @@ def _execute(handle: ScsiHandle, cdb: bytes, *, data_out: bytes = b"", data_in_b
     return handle.execute(cdb, data_out=data_out, data_in_bytes=data_in_bytes, timeout=60.0)
 
 
-class ScsiContract:
+class ScsiContract(ABC):
     """Subclass it and give :meth:`changer`; docs/hosts.md says how to run it."""
 
     device_type: int = _CHANGER
     """SCSI's peripheral device type."""
 
+    @abstractmethod
     def changer(self) -> ScsiBackend:
         """A free media changer, ready for use. Each test asks once."""
-        raise NotImplementedError
 
     def test_it_has_a_model_and_capabilities_in_pairs(self) -> None:
         changer = self.changer()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def _answer(handle: TapeHandle, answer: Future[TapeStatus]) -> None:
         answer.set_exception(problem)
 
 
-class TapeContract:
+class TapeContract(ABC):
     """Subclass it and give :meth:`tape`; docs/hosts.md says how to run it."""
 
     record_bytes: int = 512
@@ -45,9 +46,9 @@ class TapeContract:
     warns_within: int | None = None
     """Early warning comes after four records, and within so many, on the tape of :meth:`tape`; None: not tried."""
 
+    @abstractmethod
     def tape(self) -> TapeBackend:
         """A free drive with a blank tape in it. Each test asks once."""
-        raise NotImplementedError
 
     # -- opening -------------------------------------------------------------------------------------------------
 

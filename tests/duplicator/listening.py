@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 from duplicator.dataconn import DataConnection
 from duplicator.network import NetworkSettings
 from ndmp.types import TcpAddress
-from tests.duplicator.datapath import DEADLINE
+from tests.duplicator.datapath import DEADLINE, PROMPT
 
-__all__ = ["Listener", "dial"]
+__all__ = ["Listener", "dial", "woken_by_stop"]
 
 
 class Listener(DataConnection):
@@ -47,3 +48,24 @@ class Listener(DataConnection):
 def dial(address: TcpAddress, source: str = "127.0.0.1") -> socket.socket:
     """Connect from one of the addresses of this machine."""
     return socket.create_connection((address.host, address.port), timeout=DEADLINE, source_address=(source, 0))
+
+
+def woken_by_stop(near: DataConnection, call: Callable[[], object]) -> type[BaseException]:
+    """How ``call``, again and again in a thread, ends when the connection is stopped; it must be soon."""
+    endings = list[type[BaseException]]()
+
+    def wait() -> None:
+        try:
+            while True:
+                call()
+        except BaseException as error:  # noqa: BLE001  (the test looks at it)
+            endings.append(type(error))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    near.stop()
+    waiting.join(PROMPT)
+    assert not waiting.is_alive()
+    return endings[0]

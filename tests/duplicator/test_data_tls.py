@@ -1,35 +1,41 @@
-"""TLS on data connections: who speaks it, who is turned away, and how a stream ends in it (docs/data-tls.md)."""
+"""TLS on data connections: who speaks it, and who is turned away (docs/data-tls.md)."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from itertools import pairwise
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from duplicator.data_tls import CertificateError, DataTls, TlsPolicy
-from duplicator.dataconn import DataConnection, Stopped
 from duplicator.mover import SocketMovers
 from duplicator.network import NetworkSettings
 from ndmp.enums import Error
 from ndmp.errors import ReplyError
 from ndmp.types import TcpAddress
-from tests.duplicator.datapath import DEADLINE, PROMPT, no_leaks, reset, stream
+from tests.duplicator.datapath import DEADLINE, no_leaks, reset, stream
 from tests.duplicator.listening import Listener, dial
-
-OFF, OFFER, REQUIRE = (
-    NetworkSettings(connect_deadline=5, tls=DataTls(policy) if policy else None)
-    for policy in (None, TlsPolicy.OFFER, TlsPolicy.REQUIRE)
+from tests.duplicator.tls_ends import (
+    CUT_OFF,
+    FINGERPRINT,
+    OFF,
+    OFFER,
+    REQUIRE,
+    TOKEN,
+    all_of,
+    assert_cut_off,
+    calling,
+    invited_client,
+    strange_client,
+    told,
 )
-FINGERPRINT, TOKEN = "NDMPDUP_TLS_SHA256", "NDMPDUP_TLS_TOKEN"
+from tests.peers.requirements import require_peer
 
 
 @pytest.fixture(autouse=True)
@@ -39,68 +45,6 @@ def _nothing_stays() -> Iterator[None]:
         assert settings.tls.identity
     with no_leaks():
         yield
-
-
-@contextmanager
-def calling(settings: NetworkSettings = REQUIRE) -> Iterator[DataConnection]:
-    """A data connection that is to connect."""
-    near = DataConnection(settings)
-    try:
-        yield near
-    finally:
-        near.stop()
-        near.close()
-
-
-def told(address: TcpAddress) -> dict[str, str]:
-    """The address environment."""
-    return dict(address.environment)
-
-
-def strange_client(address: TcpAddress) -> ssl.SSLSocket:
-    """TLS by the standard library, to the last of the addresses, with nothing sent."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(dial(address), suppress_ragged_eofs=False)
-
-
-def invited_client(address: TcpAddress) -> ssl.SSLSocket:
-    """The same, with the token sent."""
-    client = strange_client(address)
-    client.sendall(bytes.fromhex(told(address)[TOKEN]))
-    return client
-
-
-@contextmanager
-def joined() -> Iterator[tuple[Listener, ssl.SSLSocket]]:
-    """A listener of ours, in TLS with a client of the standard library."""
-    with Listener(REQUIRE) as near, invited_client(near.addresses[0]) as far:
-        assert near.done() == TcpAddress(*far.getsockname())
-        yield near, far
-
-
-def all_of(near: DataConnection) -> bytes:
-    """Everything up to the orderly end."""
-    taken, buffer = bytearray(), memoryview(bytearray(1 << 20))
-    while count := near.receive(buffer):
-        taken += buffer[:count]
-    assert count == 0
-    return bytes(taken)
-
-
-CUT_OFF = r"EOF|reset|cut off"
-
-
-def assert_cut_off(receive: Callable[[], object]) -> None:
-    """It gives something for a while, and then says that the stream broke."""
-
-    def to_the_end() -> None:
-        while receive():
-            pass
-
-    with pytest.raises(OSError, match=CUT_OFF):
-        to_the_end()
 
 
 # -- negotiation -----------------------------------------------------------------------------------------------------
@@ -259,13 +203,11 @@ def test_a_listener_that_says_nothing_costs_the_handshake_deadline() -> None:
 
 # -- programs of others ----------------------------------------------------------------------------------------------
 
-OPENSSL = shutil.which("openssl") or ""
-needs_openssl = pytest.mark.skipif(not OPENSSL, reason="needs openssl (Debian: openssl)")
-
 
 def openssl(*arguments: str, feed: bytes = b"") -> bytes:
     """What the program writes."""
-    return subprocess.run([OPENSSL, *arguments], input=feed, capture_output=True, check=True, timeout=DEADLINE).stdout
+    command = [require_peer("openssl"), *arguments]
+    return subprocess.run(command, input=feed, capture_output=True, check=True, timeout=DEADLINE).stdout
 
 
 @pytest.fixture
@@ -283,7 +225,6 @@ def fingerprint_of(path: Path) -> str:
     return shown.strip().partition("=")[2].replace(":", "").lower()
 
 
-@needs_openssl
 def test_openssl_as_the_client(certificate: tuple[Path, Path]) -> None:
     content = stream(300_000)
     tls = DataTls(TlsPolicy.REQUIRE, *certificate)
@@ -304,13 +245,12 @@ def test_openssl_as_the_client(certificate: tuple[Path, Path]) -> None:
         client.join(DEADLINE)
 
 
-@needs_openssl
 def test_openssl_as_the_server(certificate: tuple[Path, Path]) -> None:
     content = stream(300_000)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [OPENSSL, "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-naccept", "1",
+    command = [require_peer("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-naccept", "1",
                "-tls1_3", "-num_tickets", "0",
                "-cert", str(certificate[0]), "-key", str(certificate[1])]  # fmt: skip
     environment = ((FINGERPRINT, fingerprint_of(certificate[0])), (TOKEN, "5a" * 32))
@@ -331,7 +271,6 @@ def test_openssl_as_the_server(certificate: tuple[Path, Path]) -> None:
         assert server.communicate(timeout=DEADLINE)[0] == b""
 
 
-@needs_openssl
 def test_certificates_that_cannot_be_used_are_refused_at_the_start(
     tmp_path: Path, certificate: tuple[Path, Path]
 ) -> None:
@@ -347,167 +286,3 @@ def test_certificates_that_cannot_be_used_are_refused_at_the_start(
     both = tmp_path / "both.pem"
     both.write_bytes(cert.read_bytes() + key.read_bytes())
     SocketMovers(NetworkSettings(tls=DataTls(TlsPolicy.OFFER, both)))
-
-
-# -- the stream ------------------------------------------------------------------------------------------------------
-
-
-def test_an_end_without_a_word_is_not_the_end_of_the_stream() -> None:
-    for leave in (lambda far: far.close(), lambda far: socket.socket.shutdown(far, socket.SHUT_WR), reset):
-        for size in (0, 5, 40_000):
-            with joined() as (near, far):
-                far.sendall(bytes(size))
-                taken = 0
-                while taken < size:
-                    taken += near.receive(memoryview(bytearray(1 << 20))) or 0
-                leave(far)
-                for _ in range(2):
-                    assert_cut_off(lambda: near.receive(memoryview(bytearray(9))) is None)
-
-
-def test_what_came_before_the_break_is_still_received() -> None:
-    with joined() as (near, far):
-        far.sendall(bytes(40_000))
-        far.close()
-        buffer = memoryview(bytearray(1 << 20))
-        assert near.receive(buffer) == 40_000
-        with pytest.raises(ConnectionAbortedError, match="cut off"):
-            near.receive(buffer)
-        assert near.peer_is_gone
-
-
-def test_a_stream_may_be_empty() -> None:
-    with joined() as (near, far):
-        far.setblocking(False)
-        with pytest.raises(ssl.SSLWantReadError):
-            far.unwrap()
-        assert all_of(near) == b""
-
-
-def test_a_pause_inside_a_record_does_no_harm() -> None:
-    content, buffer = stream(100_000), memoryview(bytearray(1 << 20))
-    with Listener(REQUIRE) as near:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        tls = context.wrap_bio(incoming, outgoing)
-        with dial(near.addresses[0]) as wire:
-            while True:
-                try:
-                    tls.do_handshake()
-                    break
-                except ssl.SSLWantReadError:
-                    wire.sendall(outgoing.read())
-                    incoming.write(wire.recv(1 << 16))
-            tls.write(bytes.fromhex(told(near.addresses[0])[TOKEN]))
-            at = 0
-            while at < len(content):
-                at += tls.write(content[at:])
-            with suppress(ssl.SSLWantReadError):
-                tls.unwrap()
-            sealed, received = outgoing.read(), b""
-            cuts = [0, 300, 20_000, 20_003, len(sealed) - 1, len(sealed)]
-            for start, end in pairwise(cuts):
-                wire.sendall(sealed[start:end])
-                near.done()
-                while count := near.receive(buffer):
-                    received += buffer[:count]
-                assert count is None or end == len(sealed)
-            assert (count, received) == (0, content)
-
-
-def test_a_receive_fills_large_batches_and_has_patience_not_forever() -> None:
-    with joined() as (near, far):
-        assert near.receive(memoryview(bytearray(10))) is None
-        sending = threading.Thread(target=lambda: far.sendall(bytes(8 << 20)))
-        sending.start()
-        for _ in range(8):
-            assert near.receive(memoryview(bytearray(1 << 20))) == 1 << 20
-        sending.join(DEADLINE)
-        assert near.receive(memoryview(bytearray(10))) is None
-
-
-def test_a_look_at_the_peer_takes_nothing_from_the_stream() -> None:
-    with joined() as (near, far):
-        assert not near.peer_is_gone
-        far.sendall(b"abc")
-        end = time.monotonic() + 0.05
-        while time.monotonic() < end:
-            assert not near.peer_is_gone
-        assert near.receive(memoryview(bytearray(1))) == 1
-        assert not near.peer_is_gone
-        buffer = memoryview(bytearray(8))
-        assert near.receive(buffer) == 2
-        assert bytes(buffer[:2]) == b"bc"
-        far.close()
-        assert near.peer_is_gone
-
-
-@pytest.mark.parametrize("call", ["receive", "send"])
-def test_stop_wakes_whoever_waits(call: str) -> None:
-    endings = list[BaseException]()
-    with joined() as (near, far):
-
-        def wait() -> None:
-            try:
-                while True:
-                    if call == "receive":
-                        near.receive(memoryview(bytearray(8)))
-                    else:
-                        near.send(memoryview(bytes(1 << 20)))
-            except BaseException as error:  # noqa: BLE001  (the test looks at it)
-                endings.append(error)
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        waiting.join(0.1)
-        assert waiting.is_alive()
-        near.stop()
-        waiting.join(PROMPT)
-        assert not waiting.is_alive()
-        near.close()
-        assert [type(ending) for ending in endings] == [Stopped]
-        if call == "send":  # what was cut off does not look complete
-            assert_cut_off(lambda: far.recv(1 << 20))
-
-
-def _sends_without_a_reader(near: DataConnection, most: int) -> int:
-    """How many of ``most`` small sends end although the peer takes nothing."""
-    ended = list[int]()
-
-    def send() -> None:
-        with suppress(Stopped):
-            for number in range(most):
-                near.send(memoryview(bytes(1000)))
-                ended.append(number)
-
-    sending, before = threading.Thread(target=send), -1
-    sending.start()
-    while sending.is_alive() and len(ended) > before:
-        before = len(ended)
-        sending.join(0.1)
-    if sending.is_alive():
-        near.stop()
-        sending.join(DEADLINE)
-    return len(ended)
-
-
-def test_the_end_is_told_although_the_peer_takes_nothing_for_now() -> None:
-    with joined() as (near, _):
-        fitting = _sends_without_a_reader(near, 1_000_000)
-    assert 10 < fitting < 1_000_000
-    for count in range(fitting - 3, fitting + 1):
-        with joined() as (near, far):
-            if _sends_without_a_reader(near, count) == count:
-                near.close()
-                taken = 0
-                while piece := far.recv(1 << 20):
-                    taken += len(piece)
-                assert taken == count * 1000
-
-
-def test_a_stream_that_is_not_complete_does_not_look_so() -> None:
-    with joined() as (near, far):
-        near.send(memoryview(bytes(1000)))
-        near.close(complete=False)
-        assert_cut_off(lambda: far.recv(1 << 20))

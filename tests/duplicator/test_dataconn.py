@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Network
 
@@ -18,7 +18,7 @@ from ndmp.errors import ReplyError
 from ndmp.types import TcpAddress
 from scsi.errors import NoMedium
 from tests.duplicator.datapath import DEADLINE, PROMPT, feeding, no_leaks, reset, stream, take_all
-from tests.duplicator.listening import Listener, dial
+from tests.duplicator.listening import Listener, dial, woken_by_stop
 
 
 @pytest.fixture(autouse=True)
@@ -189,38 +189,24 @@ def test_a_reset_is_an_error_both_ways() -> None:
             near.send(buffer)
 
 
-@pytest.mark.parametrize("call", ["accept", "receive", "send"])
+CALLS: dict[str, Callable[[DataConnection], object]] = {
+    "accept": lambda near: near.accept(),
+    "receive": lambda near: near.receive(memoryview(bytearray(8))),
+    "send": lambda near: near.send(memoryview(bytes(1 << 20))),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_stop_wakes_whoever_waits(call: str) -> None:
-    endings = list[BaseException]()
     with ExitStack() as stack:
         if call == "accept":
             near = stack.enter_context(connection())
             near.listen("127.0.0.1")
         else:
             near, _ = stack.enter_context(joined())
-
-        def wait() -> None:
-            try:
-                while True:
-                    if call == "accept":
-                        near.accept()
-                    elif call == "receive":
-                        near.receive(memoryview(bytearray(8)))
-                    else:
-                        near.send(memoryview(bytes(1 << 20)))
-            except BaseException as error:  # noqa: BLE001  (the test looks at it)
-                endings.append(error)
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        waiting.join(0.05)
-        assert waiting.is_alive()
-        near.stop()
-        waiting.join(PROMPT)
-        assert not waiting.is_alive()
+        assert woken_by_stop(near, lambda: CALLS[call](near)) is Stopped
         with pytest.raises(Stopped):
-            near.receive(memoryview(bytearray(8))) if call != "accept" else near.accept()
-    assert [type(ending) for ending in endings] == [Stopped]
+            CALLS["accept" if call == "accept" else "receive"](near)
 
 
 def test_stop_and_close_may_be_repeated_in_any_order() -> None:

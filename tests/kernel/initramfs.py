@@ -21,13 +21,13 @@ share=trans=virtio,version=9p2000.L,msize=262144,access=any
 mount -t 9p -o $share,ro,cache=loose host /lower
 mount -t tmpfs tmpfs /upper
 mkdir /upper/files /upper/work
-mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /root
-mkdir -p /root/job
-mount -t 9p -o $share,cache=none job /root/job
-mount --move /proc /root/proc; mount --move /sys /root/sys; mount --move /dev /root/dev
+mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /guest
+mkdir -p /guest/job
+mount -t 9p -o $share,cache=none job /guest/job
+mount --move /proc /guest/proc; mount --move /sys /guest/sys; mount --move /dev /guest/dev
 ip link set lo up
-chroot /root /bin/sh /job/command > /root/job/stdout 2> /root/job/stderr < /root/dev/null
-echo $? > /root/job/status
+chroot /guest /bin/sh /job/command > /guest/job/stdout 2> /guest/job/stderr < /guest/dev/null
+echo $? > /guest/job/status
 sync
 poweroff -f
 """
@@ -37,7 +37,7 @@ poweroff -f
 def build_initramfs(modules: Path, busybox: Path, target: Path) -> None:
     """Make the archive at ``target`` from the kernel's folder of modules; it is not compressed."""
     root = target.with_suffix(".d")
-    for folder in ("bin", "proc", "sys", "dev", "lower", "upper", "root", "modules"):
+    for folder in ("bin", "proc", "sys", "dev", "lower", "upper", "guest", "modules"):
         (root / folder).mkdir(parents=True)
     (root / "bin" / "busybox").write_bytes(busybox.read_bytes())
     (root / "init").write_text(INIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -122,7 +123,7 @@ class Relative(MemoryServer):
         super().tell(history, [replace(each, path=each.path[1:]) for each in members] if kind == "f" else members, kind)
 
 
-class Altered(MemoryServer):
+class Altered(MemoryServer, ABC):
     """A history by directories that is told otherwise."""
 
     def tell(self, history: MemoryHistory, members: Sequence[Member], kind: str) -> None:
@@ -130,8 +131,9 @@ class Altered(MemoryServer):
         super().tell(honest, members, kind)
         history.told += self.altered(honest.told)
 
+    @abstractmethod
     def altered(self, told: list) -> list:
-        raise NotImplementedError
+        """What is told instead."""
 
 
 class WithoutDots(Altered):

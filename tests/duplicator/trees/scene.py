@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from duplicator.trees import TreeBackend
 from ndmp.backends import WantedPath
 from ndmp.contracts import MemoryBackup, MemoryRecovery
 from ndmp.enums import LogType, RecoveryStatus
+from tests.peers.requirements import lacking
 
 __all__ = [
     "NOBODY",
@@ -158,7 +157,7 @@ def tmpfs(place: Path) -> Iterator[None]:
     try:
         subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True, timeout=30, capture_output=True)
     except subprocess.CalledProcessError as problem:
-        pytest.skip(f"mount: {problem.stderr}")
+        lacking(f"mount: {problem.stderr}")
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import pytest
 from ndmp.backends import HistoryFile, WantedPath
 from tests.duplicator.trees.odd_files import fill
 from tests.duplicator.trees.scene import OK, Recovery, Scene, gnu_tar, picture
+from tests.peers.requirements import lacking
 
 FORMATS = ("posix", "gnu")
 
@@ -52,7 +53,7 @@ def test_sparse_formats(scene: Scene, arguments: list[str], extents: int) -> Non
         for number in range(extents):
             os.pwrite(file.fileno(), b"bytes %d" % number, number * 262_144 + 4096)
     if (scene.source / "sparse").stat().st_blocks > 10_000:
-        pytest.skip("this file system makes no holes")
+        lacking("this file system makes no holes")
     (scene.source / "then").write_bytes(b"what comes after")
     stream = gnu_tar("-C", scene.source, *arguments, "--sparse", "-cf", "-", "./sparse", "./then")
     assert len(stream) < 300_000
