@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from scsi.changer import Changer
-from scsi.drive import ScsiDrive
+from scsi.drive import BlockChecks, ScsiDrive
 from scsi.errors import DeviceUrlError
 from scsi.st import StDrive
 from scsi.tape import TapeDrive
@@ -24,26 +24,28 @@ from scsi.virtual.library import Library
 from scsi.virtual.library_url import LIBRARY_SCHEME, open_library_url, parse_library_url
 from scsi.virtual.target import DriveTarget
 from scsi.virtual.url import SCHEME as VIRTUAL_SCHEME
-from scsi.virtual.url import ensure_cartridge, open_url, parse_url
+from scsi.virtual.url import ensure_cartridge, open_url, parse_switch, parse_url
 
-__all__ = ["SG_SCHEME", "ST_SCHEME", "open_changer", "open_drive", "open_transport"]
+__all__ = ["SG_SCHEME", "ST_SCHEME", "open_changer", "open_drive", "open_scsi_drive", "open_transport"]
 
 SG_SCHEME: Final = "sg:"
 ST_SCHEME: Final = "st:"
+_PROTECTION: Final = "protection"
 
 
 def open_transport(url: str) -> Transport:
     """The way to a device; DeviceUrlError if the URL names none that takes commands, and what each way raises."""
+    plain, _ = _without_protection(url)
     for scheme, open_it in _TRANSPORTS.items():
-        if url.startswith(scheme):
-            return open_it(url)
+        if plain.startswith(scheme):
+            return open_it(plain)
     raise DeviceUrlError(f"{url!r} begins with none of {', '.join(_TRANSPORTS)}")
 
 
 def open_drive(url: str, *, read_only: bool = False, equal_blocks: bool = False) -> TapeDrive:
     """A tape drive. ``st:`` leads through the kernel's tape driver; ``virtual:`` past the commands, straight to a file.
 
-    ``equal_blocks``: see ScsiDrive; the two others need no such thing.
+    ``equal_blocks``: see ScsiDrive; the two others need no such thing, and have no protection of blocks.
     """
     if url.startswith(ST_SCHEME):
         return StDrive(_node(url, ST_SCHEME), read_only=read_only)
@@ -51,12 +53,31 @@ def open_drive(url: str, *, read_only: bool = False, equal_blocks: bool = False)
         virtual = parse_url(url)
         ensure_cartridge(virtual)
         return open_url(virtual, read_only=read_only)
-    return ScsiDrive(open_transport(url), read_only=read_only, equal_blocks=equal_blocks)
+    return open_scsi_drive(url, read_only=read_only, equal_blocks=equal_blocks)
+
+
+def open_scsi_drive(url: str, *, read_only: bool = False, equal_blocks: bool = False) -> ScsiDrive:
+    """A tape drive by its commands; ``?protection=no`` leaves its blocks without a CRC, also where it can check one."""
+    _, checks = _without_protection(url)
+    return ScsiDrive(open_transport(url), read_only=read_only, equal_blocks=equal_blocks, checks=checks)
 
 
 def open_changer(url: str) -> Changer:
     """A media changer."""
     return Changer(open_transport(url))
+
+
+def _without_protection(url: str) -> tuple[str, BlockChecks]:
+    """The URL without that option, and what it says."""
+    location, _, query = url.partition("?")
+    parts = query.split("&") if query else []
+    given = [part for part in parts if part.partition("=")[0] == _PROTECTION]
+    if len(given) > 1:
+        raise DeviceUrlError(f"{url!r}: {_PROTECTION} is given twice")
+    rest = "&".join(part for part in parts if part not in given)
+    wanted = parse_switch(given[0].partition("=")[2], _PROTECTION) if given else True
+    plain = f"{location}?{rest}" if rest else location
+    return (plain if given else url), BlockChecks.ON if wanted else BlockChecks.OFF
 
 
 def _node(url: str, scheme: str) -> Path:

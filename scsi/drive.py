@@ -12,7 +12,7 @@ from scsi.completion import Completion
 from scsi.drive_blocks import Brought, Mismatch, Reader, write_fixed, write_one
 from scsi.drive_moves import Mover
 from scsi.drive_reports import TapeAlert
-from scsi.drive_state import NOT_BEGUN, Attachment
+from scsi.drive_state import NOT_BEGUN, Attachment, BlockChecks
 from scsi.errors import (
     EndOfMedium,
     IllegalRequest,
@@ -31,7 +31,7 @@ from scsi.ssc import Erase6, LoadUnload, WriteFilemarks6
 from scsi.tape import MAX_BLOCK_BYTES, MAX_FILEMARKS, Capacity, Position, ReadOutcome, SpaceOutcome, Stop, WriteOutcome
 from scsi.transports.transport import Room, Transport
 
-__all__ = ["ScsiDrive"]
+__all__ = ["BlockChecks", "ScsiDrive"]
 
 T = TypeVar("T")
 
@@ -44,11 +44,19 @@ class ScsiDrive:
 
     After trouble that leaves the position open, reading, writing and moving by count raise PositionUnknown until the
     tape is rewound, located, or :meth:`position` has got an answer. With ``equal_blocks``, blocks of one size travel
-    together, many in a command; the drive's block size is set for that.
+    together, many in a command; the drive's block size is set for that. Where both ends check blocks (LBP), they
+    travel one by one all the same.
     """
 
-    def __init__(self, transport: Transport, *, read_only: bool = False, equal_blocks: bool = False) -> None:
-        self._drive = Attachment(transport)
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        read_only: bool = False,
+        equal_blocks: bool = False,
+        checks: BlockChecks = BlockChecks.ON,
+    ) -> None:
+        self._drive = Attachment(transport, checks)
         self._device = self._drive.device
         self._reader = Reader(self._device)
         self._mover = Mover(self._drive)
@@ -227,14 +235,20 @@ class ScsiDrive:
             finally:
                 self._position = self._drive.track.position()
 
+    @property
+    def protection(self) -> ProtectionMethod:
+        """How blocks are protected on the way to the drive and back."""
+        with self._turn():
+            return self._drive.wanted_protection
+
     def protect_blocks(self, method: ProtectionMethod) -> None:
-        """Have each block checked by the drive and by us (LBP); IllegalRequest if the drive can't. NONE ends it."""
-        self._drive.wanted_protection = method
+        """Have each block checked in this way; IllegalRequest if the drive can't. NONE ends it."""
+        self._drive.want_protection(method)
         try:
             with self._turn():
                 return
         except IllegalRequest:
-            self._drive.wanted_protection = ProtectionMethod.NONE
+            self._drive.want_protection(ProtectionMethod.NONE)
             raise
 
     def reserve(self) -> ReservationKind:
@@ -256,6 +270,7 @@ class ScsiDrive:
 
     def _let_go(self) -> None:
         try:
+            self._drive.unprotect()
             release(self._device, self._reservation)
         finally:
             self._drive.leave()

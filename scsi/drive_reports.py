@@ -8,14 +8,24 @@ from typing import Final
 
 from scsi.cdb import Command
 from scsi.device import Device
-from scsi.errors import CheckCondition, FieldError
+from scsi.errors import CheckCondition, FieldError, IllegalRequest
 from scsi.fields import OpenEnum, pack, size_of, unpack
+from scsi.inquiry import VitalPage
 from scsi.media import MEDIA
 from scsi.modes import ModeParameters
 from scsi.parameters import LogParameter, parse_attributes, parse_log_page
 from scsi.positions import BlockLimits
-from scsi.protection import PROTECTION_BYTES, ProtectionMethod
-from scsi.spc import AttributeAction, LogSense, ModeSelect6, ModeSelect10, ModeSense6, ModeSense10, ReadAttribute
+from scsi.protection import PROTECTION_BYTES, ProtectionMethod, parse_capabilities
+from scsi.spc import (
+    AttributeAction,
+    Inquiry,
+    LogSense,
+    ModeSelect6,
+    ModeSelect10,
+    ModeSense6,
+    ModeSense10,
+    ReadAttribute,
+)
 from scsi.ssc import ReadBlockLimits
 from scsi.tape import MAX_BLOCK_BYTES, Capacity
 from scsi.tape_modes import (
@@ -35,6 +45,7 @@ __all__ = [
     "capacity",
     "is_write_once",
     "is_write_protected",
+    "offered_protection",
     "set_block_bytes",
     "set_protection",
 ]
@@ -122,6 +133,16 @@ def set_block_bytes(device: Device, block_bytes: int) -> None:
     device.run(ModeSelect6(len(wanted)), data_out=wanted)
 
 
+def offered_protection(device: Device) -> ProtectionMethod:
+    """What the drive can check blocks by in both directions: CRC32C, else Reed-Solomon, else NONE."""
+    answer = _ask_if_known(device, Inquiry(_PAGE_BYTES, page=VitalPage.PROTECTION, vital=True))
+    if answer[1:2] != bytes((VitalPage.PROTECTION,)):
+        return ProtectionMethod.NONE
+    offered = {each.method for each in parse_capabilities(answer) if each.writes and each.reads}
+    known = (ProtectionMethod.CRC32C, ProtectionMethod.REED_SOLOMON)
+    return next((method for method in known if method in offered), ProtectionMethod.NONE)
+
+
 def set_protection(device: Device, method: ProtectionMethod) -> bool:
     """Have blocks protected in both directions; false if the drive cannot do it with this method."""
     on = method != ProtectionMethod.NONE
@@ -129,7 +150,7 @@ def set_protection(device: Device, method: ProtectionMethod) -> bool:
     wanted = ModeParameters((as_mode_page(page),)).encode(long=True, select=True)
     try:
         device.run(ModeSelect10(len(wanted)), data_out=wanted)
-    except CheckCondition:
+    except IllegalRequest:
         return False
     answer = _ask_if_known(device, ModeSense10(*_page(DataProtection), without_blocks=True))
     pages = map(as_tape_page, ModeParameters.parse(answer, long=True).pages) if answer else ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from enum import Enum
 from typing import Final
 
 from scsi import drive_reports
@@ -14,12 +15,14 @@ from scsi.drive_position import Told, read_position
 from scsi.errors import (
     AccessDenied,
     Busy,
+    CommandTimeout,
     IllegalRequest,
     NoMedium,
     NotReady,
     PositionUnknown,
     ReservationConflict,
     ScsiError,
+    TransportLost,
     UnitAttention,
     WriteProtected,
 )
@@ -30,23 +33,33 @@ from scsi.ssc import LoadUnload
 from scsi.track import UNKNOWN, Track
 from scsi.transports.transport import Room, Transport
 
-__all__ = ["NOT_BEGUN", "Attachment"]
+__all__ = ["NOT_BEGUN", "Attachment", "BlockChecks"]
 
 NOT_BEGUN: Final = (AccessDenied, Busy, IllegalRequest, ReservationConflict, WriteProtected)
 """What a drive, or the way to it, says of a command of which it did nothing."""
 _MEDIUM_CHANGED, _RESET, _MODES_CHANGED = 0x28, 0x29, 0x2A
 """Additional sense codes of unit attentions that matter."""
 _MODE_QUALIFIERS: Final = (0x00, 0x01)
+_BLOCK_COMMANDS: Final = frozenset(bytes((code,)) for code in (0x08, 0x0A, 0x13, 0x14, 0x88, 0x8A, 0x8F))
+"""Commands whose lengths count what protects blocks."""
 _ASKING: Final = frozenset(
     bytes((code,)) for code in (0x00, 0x05, 0x12, 0x1A, 0x34, 0x44, 0x4D, 0x5A, 0x5E, 0x8C, 0xA0)
 )
 """Commands that change nothing, if they end well: they got no attention either, which was meant for us."""
 
 
+class BlockChecks(Enum):
+    """Whether both ends check each block (LBP), where the drive offers it; UNTOUCHED: as whoever was here left it."""
+
+    ON = "on"
+    OFF = "off"
+    UNTOUCHED = "untouched"
+
+
 class Attachment:
     """A drive and what is known of it; whatever can't be known any more is forgotten, never guessed."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, checks: BlockChecks) -> None:
         self.device = Device(transport, dismiss=self._dismiss)
         self.track = Track()
         self.warning = False
@@ -59,6 +72,8 @@ class Attachment:
         self._arrived = self._arriving = self._ejected = False
         self._block_bytes: int | None = None
         self._protection: ProtectionMethod | None = ProtectionMethod.NONE
+        self._offered: ProtectionMethod | None = None if checks is not BlockChecks.UNTOUCHED else ProtectionMethod.NONE
+        self._choosing = checks is BlockChecks.ON
 
     @property
     def arrived(self) -> bool:
@@ -111,6 +126,8 @@ class Attachment:
     def pass_on(self, cdb: bytes, *, data_out: bytes, data_in: Room, timeout: float | None) -> Completion:
         """Carry out a command of which only its bytes are known; unless it just asks, everything may be otherwise."""
         asks = False
+        if cdb[:1] in _BLOCK_COMMANDS:
+            self._leave_unprotected()
         try:
             done = self.device.pass_on(cdb, data_out=data_out, data_in=data_in, timeout=timeout)
             asks = cdb[:1] in _ASKING and done.status == Status.GOOD
@@ -169,6 +186,8 @@ class Attachment:
                 raise NoMedium(message)
             self.write_protected = drive_reports.is_write_protected(self.device)
             self.ask_position()
+            if self._offered is None:
+                self._offered = self._protect_if_offered()
         except NotReady as failure:
             if self._ejected:
                 raise NoMedium(str(failure)) from failure
@@ -186,15 +205,48 @@ class Attachment:
         elif told.file not in (UNKNOWN, self.track.marks_before):
             self.track.stand(told.at, file=told.file, file_start=self.track.file_start)
 
+    def want_protection(self, method: ProtectionMethod) -> None:
+        """Have blocks protected by this method from now on, and by no other that the drive may offer."""
+        self.wanted_protection, self._choosing = method, False
+
+    def unprotect(self) -> None:
+        """Have the drive forget it: others, the kernel's driver among them, know nothing of it."""
+        if self._protection not in (None, ProtectionMethod.NONE):
+            # Who is out of reach, or was reset on the way, has forgotten it or will be told by the next one.
+            with suppress(CommandTimeout, TransportLost):
+                drive_reports.set_protection(self.device, ProtectionMethod.NONE)
+            self._protection = ProtectionMethod.NONE
+
+    def _protect_if_offered(self) -> ProtectionMethod:
+        offered = drive_reports.offered_protection(self.device)
+        if self._choosing:
+            self.wanted_protection = offered
+        if offered != ProtectionMethod.NONE:
+            # Somebody who was killed may have left it on.
+            self._protection = None
+        return offered
+
+    def _leave_unprotected(self) -> None:
+        """A stranger's commands move blocks as they are; what he sets himself is his own matter."""
+        with self.judged():
+            self.unprotect()
+        self.want_protection(ProtectionMethod.NONE)
+
     def _protect(self) -> None:
         with self.judged():
             done = drive_reports.set_protection(self.device, self.wanted_protection)
+        if not done and self._choosing:
+            # It is offered, but not to be had: then nothing must be left half set.
+            self.want_protection(ProtectionMethod.NONE)
+            self._protect()
+            return
         if not done and self.wanted_protection != ProtectionMethod.NONE:
             raise IllegalRequest(f"the drive does not protect blocks by {self.wanted_protection.name}")
         self._protection = self.wanted_protection
 
     def _dismiss(self, attention: Sense) -> bool:
-        """Note what an attention changes; whether the command behind it may be sent again."""
+        """Note what an attention changes; whether the command behind it may be sent again: nothing was built on."""
+        fresh = self._arriving or not self._arrived
         if attention.asc == _MEDIUM_CHANGED:
             self.leave()
         elif attention.asc == _RESET:
@@ -202,5 +254,5 @@ class Attachment:
         elif attention.asc != _MODES_CHANGED or attention.ascq not in _MODE_QUALIFIERS:
             return True
         self._block_bytes = None
-        self._protection = ProtectionMethod.NONE
-        return self._arriving
+        self._protection = None if self._offered else ProtectionMethod.NONE
+        return fresh

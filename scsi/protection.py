@@ -75,18 +75,21 @@ def crc32c(block: bytes | memoryview) -> bytes:
 def rs_crc(block: bytes | memoryview) -> bytes:
     """The remainder of a block, read as a polynomial over GF(256), as ECMA-319 has it: highest power first.
 
-    Multiplied byte by byte it would take a second for 10 MB. So the polynomial is folded: what stands above the power
-    ``2**n`` counts as much as its product with that power's remainder, until hardly anything is left.
+    Multiplied byte by byte it would take a second for 10 MB. But y^255 counts as much as 1, since every root of the
+    generator is an element of the field: so the bytes whose powers differ by 255 are added up first.
     """
-    polynomial = bytes(block) + bytes(PROTECTION_BYTES)
-    while len(polynomial) > 2 * PROTECTION_BYTES:
-        polynomial = _fold(polynomial)
-    return _remainder(polynomial)
+    rows = -(-(len(block) + PROTECTION_BYTES) // _ORDER)
+    total = int.from_bytes(block, "big") << 8 * PROTECTION_BYTES
+    while rows > 1:
+        below = rows // 2
+        bits = 8 * _ORDER * below
+        total, rows = total >> bits ^ total & (1 << bits) - 1, rows - below
+    return _remainder(total.to_bytes(_ORDER, "big"))
 
 
 def protect(block: bytes | memoryview, method: ProtectionMethod) -> bytes:
     """A block with its four bytes behind it."""
-    return bytes(block) + _CALCULATIONS[method](block)
+    return b"".join((block, _CALCULATIONS[method](block)))
 
 
 def strip(protected: bytes | memoryview, method: ProtectionMethod) -> bytes | None:
@@ -102,6 +105,8 @@ _CALCULATIONS: Final[Mapping[ProtectionMethod, Callable[[bytes | memoryview], by
 
 _FIELD: Final = 0x11D
 """x^8 + x^4 + x^3 + x^2 + 1, by which bytes are multiplied."""
+_ORDER: Final = 255
+"""How many powers an element of the field has."""
 _GENERATOR: Final = bytes((0x38, 0xCF, 0x38, 0x01))
 """y^4 + 38 y^3 + CF y^2 + 38 y + 1, without its first coefficient."""
 
@@ -129,22 +134,3 @@ def _remainder(polynomial: bytes) -> bytes:
         shifted = (*register[1:], byte)
         register = bytes(kept ^ factor[part] for kept, part in zip(shifted, _GENERATOR, strict=True))
     return register
-
-
-@functools.cache
-def _power_remainder(exponent: int) -> bytes:
-    """The remainder of y^(2^exponent), from that of its square root: squares of sums have no mixed terms here."""
-    if exponent <= 1:
-        return _remainder(bytes((1,)) + bytes(1 << exponent))
-    squares = b"".join(bytes((_product(byte, byte), 0)) for byte in _power_remainder(exponent - 1))
-    return _remainder(squares[:-1])
-
-
-def _fold(polynomial: bytes) -> bytes:
-    """A shorter polynomial with the same remainder."""
-    exponent = (len(polynomial) - 1).bit_length() - 1
-    above, below = polynomial[: -(1 << exponent)], polynomial[-(1 << exponent) :]
-    total = int.from_bytes(below, "big")
-    for power, factor in enumerate(reversed(_power_remainder(exponent))):
-        total ^= int.from_bytes(above.translate(_multiples(factor)), "big") << 8 * power
-    return total.to_bytes(max(len(below), len(above) + PROTECTION_BYTES - 1), "big")

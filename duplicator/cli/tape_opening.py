@@ -8,8 +8,7 @@ from typing import Any
 
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.terminal import print_json, say
-from scsi.devices import ST_SCHEME, open_drive, open_transport
-from scsi.drive import ScsiDrive
+from scsi.devices import ST_SCHEME, open_drive, open_scsi_drive, open_transport
 from scsi.errors import NoMedium, PositionUnknown
 from scsi.tape import Position, Stop, TapeDrive
 from scsi.transports.transport import Transport
@@ -48,8 +47,8 @@ def opened_transport(url: str) -> Iterator[Transport]:
 def opened_drive(url: str, *, read_only: bool = False) -> Iterator[TapeDrive]:
     """A tape drive: by its commands, or st: by the kernel's driver. UsageProblem for blocks that it does not take."""
     _require_existing(url)
-    by_kernel = url.startswith(ST_SCHEME)
-    drive = open_drive(url, read_only=read_only) if by_kernel else ScsiDrive(open_transport(url), read_only=read_only)
+    open_it = open_drive if url.startswith(ST_SCHEME) else open_scsi_drive
+    drive: TapeDrive = open_it(url, read_only=read_only)
     try:
         yield drive
     except ValueError as refusal:

@@ -11,18 +11,24 @@ from duplicator.cli.terminal import size_text
 from scsi import drive_reports
 from scsi.device import Device
 from scsi.devices import ST_SCHEME
-from scsi.drive import ScsiDrive
+from scsi.drive import BlockChecks, ScsiDrive
 from scsi.drive_reports import TapeAlert
 from scsi.errors import NoMedium, NotReady, WriteProtected
 from scsi.inquiry import InquiryData
 from scsi.media import DENSITIES, DensityCode
 from scsi.positions import BlockLimits
+from scsi.protection import ProtectionMethod
 from scsi.tape import Capacity, Position, TapeDrive
 from scsi.tape_modes import BlockDescriptor
 
 __all__ = ["DriveReport", "TapeReport", "alert_documents", "alert_name", "density_text", "report_of"]
 
 _CLEANING: Final = (TapeAlert.CLEAN_NOW, TapeAlert.CLEAN_PERIODIC)
+_PROTECTIONS: Final = {
+    ProtectionMethod.NONE: "by the drive alone",
+    ProtectionMethod.CRC32C: "on their way too, by CRC32C",
+    ProtectionMethod.REED_SOLOMON: "on their way too, by a Reed-Solomon CRC",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,10 @@ class TapeReport:
 
 @dataclass(frozen=True, slots=True)
 class DriveReport:
-    """A drive, and its ``tape`` or why there is none; ``alerts`` are None where nothing can tell them."""
+    """A drive, and its ``tape`` or why there is none; ``alerts`` are None where nothing can tell them.
+
+    ``protection`` is how it can check blocks on their way.
+    """
 
     identity: InquiryData | None
     serial: str
@@ -46,6 +55,7 @@ class DriveReport:
     missing: str
     alerts: Sequence[TapeAlert] | None = None
     limits: BlockLimits | None = None
+    protection: ProtectionMethod | None = None
 
     @property
     def cleaning(self) -> bool | None:
@@ -67,6 +77,7 @@ class DriveReport:
             "block_limits": {"smallest": limits.smallest, "largest": limits.largest} if limits else None,
             "alerts": alert_documents(self.alerts),
             "cleaning_wanted": self.cleaning,
+            "block_protection": self.protection.name if self.protection else None,
             "loaded": self.tape is not None,
             "tape": _tape_document(self.tape) if self.tape else None,
         }
@@ -79,6 +90,8 @@ class DriveReport:
             rows.append(("serial", self.serial))
         if self.limits:
             rows.append(("blocks taken", f"{self.limits.smallest} to {self.limits.largest} bytes"))
+        if self.protection is not None:
+            rows.append(("blocks checked", _PROTECTIONS.get(self.protection, str(int(self.protection)))))
         if self.alerts is not None:
             rows.append(("alerts", ", ".join(map(alert_name, self.alerts)) or "none"))
             rows.append(("cleaning", "wanted" if self.cleaning else "not wanted"))
@@ -125,10 +138,12 @@ def _ask(url: str) -> DriveReport:
         tape, missing = None, ""
         try:
             device.ready()
-            tape = _report_on_tape(ScsiDrive(transport, read_only=True), device)
+            tape = _report_on_tape(ScsiDrive(transport, read_only=True, checks=BlockChecks.UNTOUCHED), device)
         except (NoMedium, NotReady) as reason:
             missing = str(reason)
-        return DriveReport(identity, serial, tape, missing, alerts, limits)
+        return DriveReport(
+            identity, serial, tape, missing, alerts, limits, protection=drive_reports.offered_protection(device)
+        )
 
 
 def _report_on_tape(drive: TapeDrive, device: Device | None = None) -> TapeReport:

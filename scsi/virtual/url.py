@@ -101,8 +101,8 @@ def parse_options(query: str, names: Sequence[str]) -> Mapping[str, str]:
     return options
 
 
-def parse_switch(text: str) -> bool:
+def parse_switch(text: str, name: str = "sync") -> bool:
     """``yes`` or ``no``."""
     if text not in _SWITCH:
-        raise DeviceUrlError(f"sync is yes or no, not {text!r}")
+        raise DeviceUrlError(f"{name} is yes or no, not {text!r}")
     return _SWITCH[text]

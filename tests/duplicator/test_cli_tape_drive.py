@@ -63,6 +63,7 @@ def test_status(site: Site, tape: tuple[str, str]) -> None:
         "drive": "VIRTUAL TAPE DRIVE 1.00",
         "serial": "T00001L8",
         "blocks taken": "1 to 16777215 bytes",
+        "blocks checked": "on their way too, by CRC32C",
         "alerts": "none",
         "cleaning": "not wanted",
         "tape": "loaded",

@@ -10,16 +10,15 @@ import pytest
 
 from scsi.cdb import Command
 from scsi.completion import Completion, Status
-from scsi.drive import ScsiDrive
-from scsi.errors import EndOfMedium, MediumError, ReservationConflict, UnitAttention, WriteProtected
-from scsi.protection import ProtectionMethod
+from scsi.drive import BlockChecks, ScsiDrive
+from scsi.errors import EndOfMedium, MediumError, ReservationConflict, WriteProtected
 from scsi.reservation import ReservationKind
 from scsi.ssc import Read6, Write6
 from scsi.tape import Capacity, ReadOutcome, Stop, TapeDrive, WriteOutcome
 from scsi.transports.transport import Room
 from scsi.transports.virtual import TargetTransport
 from scsi.virtual.target import DriveTarget
-from tests.scsi.drive_contract import LONG, SHORT, A, B, C, DriveContract, read, write
+from tests.scsi.drive_contract import SHORT, A, B, C, DriveContract, read, write
 from tests.scsi.target_bench import drive_target
 
 
@@ -38,12 +37,13 @@ class TestTogether(DriveContract):
     @pytest.fixture
     def drive(self, tmp_path: Path) -> Iterator[TapeDrive]:
         with drive_target(tmp_path, capacity=4 << 20) as target:
-            yield ScsiDrive(TargetTransport(target.session()), equal_blocks=True)
+            yield ScsiDrive(TargetTransport(target.session()), equal_blocks=True, checks=BlockChecks.OFF)
 
 
 def opened(target: DriveTarget, *, equal_blocks: bool = False) -> ScsiDrive:
     """A host's drive."""
-    return ScsiDrive(TargetTransport(target.session()), equal_blocks=equal_blocks)
+    checks = BlockChecks.OFF if equal_blocks else BlockChecks.ON
+    return ScsiDrive(TargetTransport(target.session()), equal_blocks=equal_blocks, checks=checks)
 
 
 @pytest.mark.parametrize("equal_blocks", [False, True])
@@ -87,63 +87,6 @@ def test_equal_blocks_to_the_end_of_data_and_a_stranger_among_them(tmp_path: Pat
         drive.rewind()
         assert read(drive, 8 * 512, 512) == (A + B + C + SHORT + A + B, ReadOutcome(6, 2660, Stop.END_OF_DATA))
         assert drive.position().block_number == 6
-
-
-def test_protected_blocks(tmp_path: Path) -> None:
-    for method in (ProtectionMethod.CRC32C, ProtectionMethod.REED_SOLOMON):
-        directory = tmp_path / method.name
-        directory.mkdir()
-        with drive_target(directory) as target:
-            drive = opened(target)
-            drive.protect_blocks(method)
-            write(drive, A, LONG, 1)
-            drive.rewind()
-            assert read(drive, 2012, 1500) == (A + LONG, ReadOutcome(2, 2012))
-            assert target.settings.protects_reads
-            drive.protect_blocks(ProtectionMethod.NONE)
-            assert not target.settings.protects_reads
-            # The cartridge holds the blocks alone.
-            target.deck.drive.rewind()
-            assert target.deck.drive.read_blocks(memoryview(bytearray(512)), 512).bytes_read == 512
-
-
-def test_protection_survives_a_reset_and_finds_damage(tmp_path: Path) -> None:
-    with drive_target(tmp_path) as target:
-        drive = opened(target)
-        drive.protect_blocks(ProtectionMethod.CRC32C)
-        write(drive, A, 1)
-        target.reset()
-        with pytest.raises(UnitAttention):
-            write(drive, A)
-        assert not target.settings.protects_writes
-        drive.rewind()
-        assert target.settings.protects_writes
-        damaged = ScsiDrive(Damaging(target))
-        damaged.protect_blocks(ProtectionMethod.CRC32C)
-        damaged.rewind()
-        with pytest.raises(MediumError, match="protection"):
-            read(damaged, 512, 512)
-        assert damaged.position().block_number == 0
-
-
-class Damaging(TargetTransport):
-    """A way on which the first byte of each block changes."""
-
-    def __init__(self, target: DriveTarget) -> None:
-        super().__init__(target.session())
-
-    def execute(
-        self,
-        command: Command | bytes,
-        *,
-        data_out: bytes | memoryview = b"",
-        data_in: Room = 0,
-        timeout: float | None = None,
-    ) -> Completion:
-        done = super().execute(command, data_out=data_out, data_in=data_in, timeout=timeout)
-        if isinstance(command, Read6) and isinstance(data_in, memoryview):
-            data_in[0] ^= 1
-        return done
 
 
 def test_what_the_drive_tells(tmp_path: Path) -> None:
@@ -222,7 +165,7 @@ def test_how_many_equal_blocks_were_written_is_told_by_sense(
     sense: str, written: int | None, at: int, tmp_path: Path
 ) -> None:
     with drive_target(tmp_path) as target:
-        drive = ScsiDrive(Answering(target, Write6, bytes.fromhex(sense)), equal_blocks=True)
+        drive = ScsiDrive(Answering(target, Write6, bytes.fromhex(sense)), equal_blocks=True, checks=BlockChecks.OFF)
         drive.rewind()
         if written is None:
             with pytest.raises(EndOfMedium):
@@ -235,7 +178,7 @@ def test_how_many_equal_blocks_were_written_is_told_by_sense(
 def test_a_block_that_was_not_wholly_written_is_not_counted(tmp_path: Path) -> None:
     with drive_target(tmp_path) as target:
         sense = bytes.fromhex("f00040 00000200 0a 00000000 0002 00000000")
-        drive = ScsiDrive(Answering(target, Write6, sense))
+        drive = ScsiDrive(Answering(target, Write6, sense), checks=BlockChecks.OFF)
         drive.rewind()
         with pytest.raises(EndOfMedium):
             drive.write_blocks(memoryview(A), 512)
@@ -268,7 +211,7 @@ def test_a_block_of_which_less_came_than_the_drive_read_is_refused(tmp_path: Pat
     with drive_target(tmp_path) as target:
         write(opened(target), SHORT, 1)
         for came, complete in ((100, True), (99, False)):
-            drive = ScsiDrive(Answering(target, Read6, sense, bytes_in=came))
+            drive = ScsiDrive(Answering(target, Read6, sense, bytes_in=came), checks=BlockChecks.OFF)
             drive.locate(0)
             if complete:
                 assert drive.read_blocks(memoryview(bytearray(512)), 512).bytes_read == 100
