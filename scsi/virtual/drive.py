@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scsi.errors import BlankCheck, EndOfMedium, NoMedium, WriteOnce, WriteProtected
+from scsi.errors import BlankCheck, EndOfMedium, MediumError, NoMedium, WriteOnce, WriteProtected
 from scsi.media import medium_of
 from scsi.tape import (
     MAX_BLOCK_BYTES,
@@ -79,7 +79,7 @@ class VirtualDrive:
         if len(into) < block_bytes:
             raise ValueError(f"a buffer of {len(into)} bytes has no room for one block of {block_bytes}")
         at, used, blocks = self._at, 0, 0
-        stop, truncated = None, False
+        stop, truncated, damaged = None, False, None
         while not truncated and len(into) - used >= block_bytes:
             if at == cartridge.runs.end:
                 stop = Stop.END_OF_DATA
@@ -93,7 +93,14 @@ class VirtualDrive:
             count = min(count, run.count - before)
             size = count * min(run.block_bytes, block_bytes)
             cartridge.read(into[used : used + size], cartridge.runs.byte_of(at))
+            # Of a block that is cut off nothing can be told.
+            damaged = None if truncated else cartridge.damaged(at, into[used : used + size], run.block_bytes)
+            if damaged is not None:
+                at, used, blocks = at + damaged, used + damaged * run.block_bytes, blocks + damaged
+                break
             at, used, blocks = at + count, used + size, blocks + count
+        if damaged is not None and not blocks:
+            raise MediumError(f"object {at} is not as it was written: its check does not fit")
         self._stand(cartridge, at)
         return ReadOutcome(blocks, used, stop, truncated)
 

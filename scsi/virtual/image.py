@@ -1,4 +1,7 @@
-"""A cartridge on disk: DIR/BARCODE.data holds the bytes of all blocks, DIR/BARCODE.index says what they are."""
+"""A cartridge on disk: DIR/BARCODE.data holds the bytes of all blocks, DIR/BARCODE.index says what they are.
+
+DIR/BARCODE.check tells whether they still are what they were; cartridges of old have none.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from typing import Final
 from scsi.errors import (
     AccessDenied,
     CartridgeExists,
+    CorruptImage,
     DeviceBusy,
     DeviceUrlError,
     EndOfMedium,
@@ -24,6 +28,7 @@ from scsi.errors import (
     NoMedium,
     NotAVirtualTape,
 )
+from scsi.virtual.checks import Checks
 from scsi.virtual.journal import MAX_ENTRIES, Header, Journal, read_header, replay
 from scsi.virtual.layout import Run
 
@@ -70,6 +75,11 @@ def cartridge_files(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{path.name}.data"), path.with_name(f"{path.name}.index")
 
 
+def check_file(path: Path) -> Path:
+    """The name of the checks of a cartridge."""
+    return path.with_name(f"{path.name}.check")
+
+
 def create_cartridge(
     path: Path, *, capacity_bytes: int, early_warning_bytes: int, write_protected: bool = False
 ) -> None:
@@ -82,6 +92,7 @@ def create_cartridge(
             # An empty one was left by somebody killed between the two files.
             if os.fstat(block_fd).st_size:
                 raise CartridgeExists(f"{block_file} is there and not empty")
+            os.close(os.open(check_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             _publish(header.pack(), index_file)
         finally:
             os.close(block_fd)
@@ -91,8 +102,8 @@ def remove_cartridge(path: Path) -> None:
     """Delete a cartridge, the index first: without it there is no tape. None is no error."""
     block_file, index_file = cartridge_files(path)
     with _as_device_errors(path):
-        index_file.unlink(missing_ok=True)
-        block_file.unlink(missing_ok=True)
+        for file in (index_file, check_file(path), block_file):
+            file.unlink(missing_ok=True)
 
 
 def cartridge_header(path: Path) -> Header:
@@ -122,17 +133,21 @@ class Cartridge:
         self._path = path
         self._sync = sync
         self._tail_ready = False
+        self._checks: Checks | None = None
+        access = os.O_RDONLY if read_only else os.O_RDWR
         with _as_device_errors(path):
-            self._block_fd, self._index_fd = _open_pair(path, os.O_RDONLY if read_only else os.O_RDWR)
+            self._block_fd, self._index_fd = _open_pair(path, access)
             try:
                 _lock(self._index_fd, path)
-                self._load()
+                self._load(access)
             except BaseException:
                 self._release()
                 raise
 
-    def _load(self) -> None:
+    def _load(self, access: int) -> None:
         self.header = read_header(self._index_fd)
+        if self.header.checked:
+            self._checks = _open_checks(self._path, access)
         self.runs, entries = replay(self._index_fd)
         self._journal = Journal(self._index_fd, entries=entries, end=self.runs.end, sync=self._sync)
         self.runs.cut_to_bytes(os.fstat(self._block_fd).st_size)
@@ -147,6 +162,13 @@ class Cartridge:
                     raise MediumError(f"{self._path}: the block bytes end at {offset}, before the index says so")
                 into, offset = into[count:], offset + count
 
+    def damaged(self, number: int, blocks: memoryview, block_bytes: int) -> int | None:
+        """Which of these blocks, of which the first is object ``number``, is not as it was written; counted from 0."""
+        if self._checks is None:
+            return None
+        with _as_device_errors(self._path):
+            return self._checks.damaged(self._block_ordinal(number), blocks, block_bytes)
+
     def begin_write(self, number: int) -> None:
         """Make object ``number`` the next one to be written; drops everything from there on, on the disk first."""
         if self._tail_ready and number == self.runs.end:
@@ -157,6 +179,8 @@ class Cartridge:
             self.runs.cut(number)
             self._committed = len(self.runs)
             os.ftruncate(self._block_fd, self.runs.end_byte)
+            if self._checks is not None:
+                self._checks.cut(self._block_ordinal(self.runs.end))
         self._tail_ready = True
 
     def append_blocks(self, blocks: memoryview, block_bytes: int) -> int:
@@ -164,6 +188,8 @@ class Cartridge:
         self._check_room_in_index()
         with _as_device_errors(self._path):
             count = _write_while_room(self._block_fd, blocks, self.runs.end_byte) // block_bytes
+            if self._checks is not None:
+                self._checks.note(blocks[: count * block_bytes], block_bytes)
         if count:
             self._append(Run(count, block_bytes))
         return count
@@ -182,6 +208,8 @@ class Cartridge:
             with _as_device_errors(self._path):
                 if self._sync:
                     os.fdatasync(self._block_fd)
+                if self._checks is not None:
+                    self._checks.commit(sync=self._sync)
                 self._journal.append(pending)
         except BaseException:
             self.runs.cut(pending[0][0])
@@ -196,6 +224,9 @@ class Cartridge:
         finally:
             self._release()
 
+    def _block_ordinal(self, number: int) -> int:
+        return number - self.runs.marks_before(number)
+
     def _append(self, run: Run) -> None:
         self.runs.append(run, merge=len(self.runs) > self._committed)
 
@@ -204,6 +235,8 @@ class Cartridge:
             raise EndOfMedium(f"{self._path}: the index is full with {MAX_ENTRIES} entries")
 
     def _release(self) -> None:
+        if self._checks is not None:
+            self._checks.close()
         os.close(self._block_fd)
         os.close(self._index_fd)
 
@@ -246,6 +279,15 @@ def _open_pair(path: Path, access: int) -> tuple[int, int]:
     except BaseException:
         os.close(index_fd)
         raise
+
+
+def _open_checks(path: Path, access: int) -> Checks:
+    try:
+        return Checks(os.open(check_file(path), access | os.O_CLOEXEC))
+    except FileNotFoundError as error:
+        raise CorruptImage(
+            f"{check_file(path)} is missing: without it nobody can tell whether blocks are whole"
+        ) from error
 
 
 def _lock(index_fd: int, path: Path) -> None:

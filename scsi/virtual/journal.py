@@ -55,9 +55,10 @@ class HeaderFlag(IntFlag):
     """Flags of the whole cartridge."""
 
     WRITE_PROTECTED = 1
+    CHECKED = 2
 
 
-_KNOWN_FLAGS: Final = (0, HeaderFlag.WRITE_PROTECTED)
+_KNOWN_FLAGS: Final = HeaderFlag.WRITE_PROTECTED | HeaderFlag.CHECKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is fixed when a cartridge is made. Early warning begins at that many bytes before the capacity."""
+    """What is fixed when a cartridge is made. Early warning begins at that many bytes before the capacity.
+
+    ``checked``: there is a check of each block beside it.
+    """
 
     capacity_bytes: int
     early_warning_bytes: int
     write_protected: bool = False
+    checked: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.capacity_bytes <= MAX_TAPE_BYTES:
@@ -87,7 +92,7 @@ class Header:
 
     def pack(self) -> bytes:
         """The 64 bytes on disk."""
-        flags = HeaderFlag.WRITE_PROTECTED if self.write_protected else 0
+        flags = HeaderFlag.WRITE_PROTECTED * self.write_protected | HeaderFlag.CHECKED * self.checked
         return _sealed(_HEADER.pack(MAGIC, VERSION, HEADER_BYTES, flags, self.capacity_bytes, self.early_warning_bytes))
 
 
@@ -99,10 +104,11 @@ def read_header(index_fd: int) -> Header:
     _, version, header_bytes, flags, capacity, early_warning = _HEADER.unpack_from(raw)
     if version != VERSION:
         raise NotAVirtualTape(f"index version {version} is not known here, only {VERSION}")
-    if not _intact(raw) or header_bytes != HEADER_BYTES or flags not in _KNOWN_FLAGS:
+    if not _intact(raw) or header_bytes != HEADER_BYTES or flags & ~int(_KNOWN_FLAGS):
         raise NotAVirtualTape(f"the header of the index is damaged or uses unknown flags: {raw.hex()}")
     try:
-        return Header(capacity, early_warning, bool(flags & HeaderFlag.WRITE_PROTECTED))
+        found = HeaderFlag(flags)
+        return Header(capacity, early_warning, HeaderFlag.WRITE_PROTECTED in found, HeaderFlag.CHECKED in found)
     except ValueError as error:
         raise NotAVirtualTape(f"the header of the index makes no sense: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The two files of a cartridge: their bytes, damage to them, and what a kill leaves. Layout: docs/virtual-tape.md."""
+"""The files of a cartridge: their bytes, damage to them, and what a kill leaves. Layout: docs/virtual-tape.md."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def sealed(text: str) -> bytes:
 
 
 HEADER = sealed(f"{MAGIC} 0001 0040 00000000 0000000000400000 0000000000010000" + "00" * 28)
+CHECKED_HEADER = sealed(f"{MAGIC} 0001 0040 00000002 0000000000400000 0000000000010000" + "00" * 28)
+"""HEADER is that of a cartridge of old, without checks."""
 TWO_BLOCKS = sealed("0001 0001 00000200 0000000000000000 0000000000000002 00000000")
 MARK_AFTER = sealed("0002 0002 00000000 0000000000000002 0000000000000001 00000000")
 CUT_AT_1 = sealed("0003 0003 00000000 0000000000000001 0000000000000000 00000000")
@@ -53,17 +55,17 @@ def by_hand(directory: Path, index: bytes, blocks: bytes) -> Path:
 
 def test_index_byte_by_byte(tmp_path: Path) -> None:
     path = blank(tmp_path, early_warning=64 << 10)
-    assert index_of(path).read_bytes() == HEADER
+    assert index_of(path).read_bytes() == CHECKED_HEADER
     with loaded(path) as drive:
         write(drive, A, B, 1)
-        assert index_of(path).read_bytes() == HEADER + TWO_BLOCKS + MARK_AFTER
+        assert index_of(path).read_bytes() == CHECKED_HEADER + TWO_BLOCKS + MARK_AFTER
         drive.locate(1)
         write(drive, b"s" * 100)
-        assert index_of(path).read_bytes() == HEADER + TWO_BLOCKS + MARK_AFTER + CUT_AT_1
-    assert index_of(path).read_bytes() == HEADER + TWO_BLOCKS + MARK_AFTER + CUT_AT_1 + SHORT_AT_1
+        assert index_of(path).read_bytes() == CHECKED_HEADER + TWO_BLOCKS + MARK_AFTER + CUT_AT_1
+    assert index_of(path).read_bytes() == CHECKED_HEADER + TWO_BLOCKS + MARK_AFTER + CUT_AT_1 + SHORT_AT_1
     with loaded(path) as drive:
         write(drive, C)
-        assert index_of(path).read_bytes() == HEADER
+        assert index_of(path).read_bytes() == CHECKED_HEADER
 
 
 def test_index_written_by_hand(tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_headers_that_are_none(tmp_path: Path) -> None:
         (HEADER[:63], "header of 64 bytes"),
         (b"ustar" + HEADER[5:], "header of 64 bytes"),
         (sealed(f"{MAGIC} 0002 0040 00000000 0000000000400000 0000000000010000" + "00" * 28), "version 2"),
-        (sealed(f"{MAGIC} 0001 0040 00000002 0000000000400000 0000000000010000" + "00" * 28), "unknown flags"),
+        (sealed(f"{MAGIC} 0001 0040 00000004 0000000000400000 0000000000010000" + "00" * 28), "unknown flags"),
         (HEADER[:20] + b"\x01" + HEADER[21:], "damaged"),
         (sealed(f"{MAGIC} 0001 0040 00000000 0000000000000000 0000000000000000" + "00" * 28), "capacity"),
         (sealed(f"{MAGIC} 0001 0040 00000000 0000000000000005 0000000000000006" + "00" * 28), "early warning"),
@@ -217,7 +219,7 @@ def test_creation(tmp_path: Path) -> None:
     assert (header.capacity_bytes, header.early_warning_bytes, header.write_protected) == (1000, 10, True)
     with pytest.raises(CartridgeExists):
         blank(tmp_path)
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["VT0001.data", "VT0001.index"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["VT0001.check", "VT0001.data", "VT0001.index"]
     remove_cartridge(path)
     remove_cartridge(path)
     assert not list(tmp_path.iterdir())
