@@ -155,6 +155,13 @@ class ScsiDrive:
             raise ValueError(f"object numbers begin at 0, not {block_number}")
         self._moved(lambda: self._mover.locate(block_number))
 
+    def verify(self, filemarks: int | None = None) -> SpaceOutcome:
+        """Have the drive read and check all up to and over some filemarks, or to the end of data; nothing is sent.
+
+        MediumError where a block is damaged; IllegalRequest if the drive can't do it.
+        """
+        return self._moved(lambda: self._mover.verify(filemarks))
+
     def rewind(self) -> None:
         """See TapeDrive."""
         self._moved(self._mover.rewind)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from scsi.cdb import Command
 from scsi.completion import Completion
 from scsi.drive_counting import Counter
 from scsi.drive_state import Attachment
-from scsi.errors import BlankCheck, MediumError, PositionUnknown, ScsiError, UnknownCommand
+from scsi.errors import BlankCheck, InvalidField, MediumError, PositionUnknown, ScsiError, UnknownCommand
+from scsi.protection import ProtectionMethod
 from scsi.sense import Sense
-from scsi.ssc import Locate10, Locate16, Read6, Rewind, Space6, SpaceCode
+from scsi.ssc import Locate10, Locate16, Read6, Rewind, Space6, SpaceCode, Verify6
 from scsi.tape import SpaceOutcome, Stop
 from scsi.track import UNKNOWN, Track
 
@@ -119,6 +122,45 @@ class Mover:
             except UnknownCommand:
                 self._locates = False
         return self._counter.locate(block_number)
+
+    def verify(self, filemarks: int | None) -> SpaceOutcome:
+        """See ScsiDrive; InvalidField or UnknownCommand if the drive can't do it."""
+        self._drive.require_position()
+        if not self._drive.telling:
+            message = "a drive that does not tell where it stands cannot tell how far it has come"
+            raise UnknownCommand(message)
+        before, count = self._drive.track.marks_before, filemarks or 0
+        command = Verify6(
+            count,
+            filemarks=filemarks is not None,
+            to_end=filemarks is None,
+            protection=self._drive.wanted_protection != ProtectionMethod.NONE,
+        )
+        stop, moved = self._checked(command, count)
+        at = self._arrive(file=UNKNOWN if before is None or filemarks is None else before + moved)
+        if filemarks is None or stop is Stop.END_OF_DATA:
+            self._drive.track.reach_end()
+            stop = Stop.END_OF_DATA
+        elif filemarks and before is not None:
+            self._drive.track.stand(at, file=before + moved, file_start=at)
+        return SpaceOutcome(moved, stop)
+
+    def _checked(self, command: Verify6, count: int) -> tuple[Stop | None, int]:
+        """Run VERIFY; MediumError where a block is damaged, with the drive's word of where that is."""
+        try:
+            return self._move(command, count)
+        except InvalidField:
+            if not command.protection:
+                raise
+            # It may check what it has of its own all the same.
+            return self._move(replace(command, protection=False), count)
+        except MediumError as damage:
+            with suppress(ScsiError):
+                self._drive.ask_position()
+            at = self._drive.track.at
+            found = MediumError(f"{damage}; the drive stands at object {'unknown' if at is None else at}")
+            found.sense = damage.sense
+            raise found from damage
 
     def back_to(self, at: int) -> None:
         """After a failed read: stand again where it began, or know nothing."""

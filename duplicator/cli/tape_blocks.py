@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from duplicator.cli.tape_copy import Copied
     from scsi.tape import Position
 
-__all__ = ["erase", "read", "weof", "write"]
+__all__ = ["USUAL_READ", "block_size_option", "erase", "read", "weof", "write"]
 
 _PIPE: Final = "-"
 _MOST_BLOCK_BYTES: Final = 16 << 20
-_USUAL_READ, _USUAL_WRITE = 1 << 20, 1 << 16
+USUAL_READ, _USUAL_WRITE = 1 << 20, 1 << 16
 
 
-def _block_size(default: int) -> typer.models.OptionInfo:
+def block_size_option(default: int) -> typer.models.OptionInfo:
+    """How long a block may be."""
     option: typer.models.OptionInfo = typer.Option(
         "--block-size", min=1, max=_MOST_BLOCK_BYTES, metavar="BYTES", help=f"Default: {default}.", show_default=False
     )
@@ -83,7 +84,7 @@ def read(
     *,
     to: Annotated[str, typer.Option("--to", metavar="FILE|-", help="A new file, or - for standard output.")],
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Blocks. Default: up to a filemark.")] = None,
-    block_size: Annotated[int, _block_size(_USUAL_READ)] = _USUAL_READ,
+    block_size: Annotated[int, block_size_option(USUAL_READ)] = USUAL_READ,
     at: At = None,
     as_json: Json = False,
 ) -> None:
@@ -121,7 +122,7 @@ def write(
     context: typer.Context,
     *,
     source: Annotated[str, typer.Option("--from", metavar="FILE|-", help="A file, or - for standard input.")],
-    block_size: Annotated[int, _block_size(_USUAL_WRITE)] = _USUAL_WRITE,
+    block_size: Annotated[int, block_size_option(_USUAL_WRITE)] = _USUAL_WRITE,
     filemarks: Annotated[int, typer.Option(min=0, max=2, metavar="N", help="Filemarks behind the data.")] = 1,
     at: At = None,
     overwrite: Overwrite = False,

@@ -20,6 +20,7 @@ from scsi.ssc import (
     Space6,
     Space16,
     SpaceCode,
+    Verify16,
 )
 from scsi.tape import SpaceOutcome, Stop
 from scsi.virtual.answers import wrong_field
@@ -27,7 +28,7 @@ from scsi.virtual.deck import Answer, Deck, refusal
 from scsi.virtual.drive_modes import Settings
 from scsi.virtual.transfers import audit_writable
 
-__all__ = ["erase", "format_medium", "load_unload", "locate", "read_position", "space"]
+__all__ = ["erase", "format_medium", "go_to", "load_unload", "locate", "read_position", "space"]
 
 _NOT_AT_BEGINNING: Final = (SenseKey.ILLEGAL_REQUEST, 0x3B, 0x0C)
 _LARGEST_SHORT: Final = 0xFFFFFFFF
@@ -63,6 +64,13 @@ def locate(deck: Deck, command: Locate10 | Locate16) -> Answer:
             deck.drive.space_end_of_data()
             return Answer()
     raise wrong_field(command, "type", f"nothing to go to by type {int(command.type)}")
+
+
+def go_to(deck: Deck, command: Verify16, object_number: int) -> Answer:
+    """Go to the object that a command names, before it does its work."""
+    if command.partition:
+        raise wrong_field(command, "partition", "there is one partition")
+    return _at(deck, object_number)
 
 
 def load_unload(deck: Deck, command: LoadUnload, *, prevented: bool) -> Answer:

@@ -55,6 +55,7 @@ from scsi.ssc import (
     Space6,
     Space16,
     Verify6,
+    Verify16,
     Write6,
     WriteFilemarks6,
 )
@@ -216,6 +217,11 @@ class DriveSession:
         self.target.counters.read += len(answer.data)
         return answer
 
+    def _verify_there(self, command: Verify16, _: bytes) -> Answer:
+        deck = self.target.deck
+        gone = movements.go_to(deck, command, command.object_number)
+        return gone if gone.sense else transfers.verify(deck, self.target.settings, command)
+
     def _write(self, command: Write6, data_out: bytes) -> Answer:
         answer = transfers.write(self.target.deck, self.target.settings, command, data_out)
         self.target.counters.written += answer.bytes_out
@@ -273,7 +279,7 @@ def _sense_of(condition: ScsiError, cdb: bytes) -> Sense:
     return sense_of(condition)
 
 
-_READING: Final = (Read6.operation_code, Verify6.operation_code)
+_READING: Final = (Read6.operation_code, Verify6.operation_code, Verify16.operation_code)
 _NEVER_INTERRUPTED: Final = (Inquiry, ReportLuns, RequestSense)
 """Carried out in spite of a unit attention."""
 _MOVING: Final = (Erase6, FormatMedium, LoadUnload, Locate10, Locate16, Rewind, Space6, Space16)
@@ -301,6 +307,7 @@ _COMMANDS: Final[Mapping[type[Command], _Carry]] = {
     Read6: lambda session, command, _: session._read(command, 0),
     Write6: DriveSession._write,
     Verify6: lambda session, command, _: transfers.verify(session.target.deck, session.target.settings, command),
+    Verify16: DriveSession._verify_there,
     WriteFilemarks6: lambda session, command, _: transfers.write_filemarks(
         session.target.deck, session.target.settings, command
     ),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from scsi.errors import EndOfMedium
-from scsi.protection import PROTECTION_BYTES, protect, strip
+from scsi.errors import EndOfMedium, MediumError
+from scsi.protection import PROTECTION_BYTES, ProtectionMethod, protect, strip
 from scsi.sense import Sense, SenseKey
-from scsi.ssc import Read6, Verify6, Write6, WriteFilemarks6
+from scsi.ssc import Read6, Verify6, Verify16, Write6, WriteFilemarks6
 from scsi.tape import MAX_BLOCK_BYTES, Stop
 from scsi.virtual.answers import wrong_field
 from scsi.virtual.deck import END, Answer, Deck, refusal
@@ -17,6 +17,7 @@ from scsi.virtual.drive_modes import Settings
 __all__ = ["audit_data", "audit_writable", "read", "verify", "write", "write_filemarks"]
 
 _USUAL_BLOCK_BYTES: Final = 256 << 10
+_UNREADABLE: Final = (SenseKey.MEDIUM_ERROR, 0x11, 0x00)
 _GUARD_FAILED: Final = (SenseKey.HARDWARE_ERROR, 0x10, 0x01)
 _DATA_PHASE: Final = (SenseKey.ABORTED_COMMAND, 0x4B, 0x00)
 _SOFTWARE_PROTECTED: Final = (SenseKey.DATA_PROTECT, 0x27, 0x02)
@@ -30,11 +31,12 @@ def read(deck: Deck, settings: Settings, command: Read6, *, limit: int) -> Answe
     return _read(deck, settings, command, extra=extra, limit=limit)
 
 
-def verify(deck: Deck, settings: Settings, command: Verify6) -> Answer:
-    """Read blocks, or to the end of data or a filemark, without keeping anything."""
-    for field in ("compare", "protection"):
-        if getattr(command, field):
-            raise wrong_field(command, field, "nothing to compare with")
+def verify(deck: Deck, settings: Settings, command: Verify6 | Verify16) -> Answer:
+    """Read and check blocks, or all up to filemarks or to the end of data, without keeping anything."""
+    if command.compare:
+        raise wrong_field(command, "compare", "nothing to compare with")
+    if command.protection and settings.protection == ProtectionMethod.NONE:
+        raise wrong_field(command, "protection", "no method of protection is set")
     if command.to_end or command.filemarks:
         return _verify_far(deck, filemarks=None if command.to_end else command.length)
     return _read(deck, settings, command, extra=0, limit=0)
@@ -85,21 +87,24 @@ def audit_data(announced: int, data_out: bytes) -> None:
         raise refusal(*_DATA_PHASE)
 
 
-def _block_bytes(settings: Settings, command: Read6 | Write6 | Verify6) -> int:
+def _block_bytes(settings: Settings, command: Read6 | Write6 | Verify6 | Verify16) -> int:
     if not settings.block_bytes:
         raise wrong_field(command, "fixed", "the block size is not set")
     return settings.block_bytes
 
 
-def _read(deck: Deck, settings: Settings, command: Read6 | Verify6, *, extra: int, limit: int) -> Answer:
+def _read(deck: Deck, settings: Settings, command: Read6 | Verify6 | Verify16, *, extra: int, limit: int) -> Answer:
     wanted = _block_bytes(settings, command) if command.fixed else command.length
     count = command.length if command.fixed else min(command.length, 1)
     # Also without a block to read there must be a tape.
     deck.drive.position()
     kept = bytearray()
     for done in range(count):
-        block = _block(deck, max(wanted - extra, 1))
         residue = count - done if command.fixed else command.length
+        try:
+            block = _block(deck, max(wanted - extra, 1))
+        except MediumError:
+            return Answer(bytes(kept), Sense(*_UNREADABLE, information=residue))
         if isinstance(block, Stop):
             return Answer(bytes(kept), deck.stop(block, residue))
         if limit > len(kept):
@@ -112,7 +117,7 @@ def _read(deck: Deck, settings: Settings, command: Read6 | Verify6, *, extra: in
     return Answer(bytes(kept))
 
 
-def _overlooked(settings: Settings, command: Read6 | Verify6, *, too_long: bool) -> bool:
+def _overlooked(settings: Settings, command: Read6 | Verify6 | Verify16, *, too_long: bool) -> bool:
     """Whether SILI keeps silent: of a longer block only if no block size is set."""
     return isinstance(command, Read6) and command.silent and not (too_long and settings.block_bytes)
 
@@ -130,14 +135,20 @@ def _block(deck: Deck, room: int) -> bytes | Stop:
 
 
 def _verify_far(deck: Deck, *, filemarks: int | None) -> Answer:
-    left, room = filemarks, _USUAL_BLOCK_BYTES
+    left, longest = filemarks, _USUAL_BLOCK_BYTES
+    room = memoryview(bytearray(4 * longest))
     while left is None or left:
-        block = _block(deck, room)
-        if block is Stop.END_OF_DATA:
+        try:
+            outcome = deck.drive.read_blocks(room, longest)
+        except MediumError:
+            return Answer(sense=Sense(*_UNREADABLE, information=left))
+        if outcome.truncated:
+            deck.drive.space_blocks(-1)
+            longest = MAX_BLOCK_BYTES
+            room = memoryview(bytearray(longest))
+        if outcome.stop is Stop.END_OF_DATA:
             return Answer() if left is None else Answer(sense=deck.stop(Stop.END_OF_DATA, left))
-        if isinstance(block, bytes):
-            room = max(room, len(block))
-        elif left is not None:
+        if outcome.stop is Stop.FILEMARK and left is not None:
             left -= 1
     return Answer()
 

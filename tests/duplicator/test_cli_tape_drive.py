@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from duplicator.cli.tape_verify import verify_by_drive, verify_by_reading
+from scsi.tape import SpaceOutcome, Stop
 from scsi.virtual.image import create_cartridge
+from scsi.virtual.url import ensure_cartridge, open_url, parse_url
 from tests.duplicator.processes import DEADLINE, Ended, Site, site_in
 
 # SIMH: length, bytes, length; 0 a tape mark; all ones the end of medium. Words are little-endian.
@@ -183,3 +186,35 @@ def test_movements_and_the_rest(site: Site, tape: tuple[str, str]) -> None:
     }
     failed(site.run("tape", "tape0", "rewind"), 2, "sg:")
     failed(site.run("tape", "sg:/dev/absent", "rewind"), 2, "No such file")
+
+
+def test_verify(site: Site, tape: tuple[str, str]) -> None:
+    whole = site.ask(*tape, "verify")
+    assert (whole["by_drive"], whole["bytes_read"], whole["filemarks"]) == (True, None, None)
+    assert (whole["position"]["object"], whole["position"]["at_end_of_data"]) == (6, True)
+    assert site.ask(*tape, "verify", "--at", "1", "--files", "1")["position"] == place(4, 1, 0)
+    failed(site.run(*tape, "verify", "--files", "5"), 1, "3 of 5 filemarks are not there")
+    with (site.folder / "T00001L8.data").open("r+b") as blocks:
+        blocks.seek(2)
+        blocks.write(b"x")
+    failed(site.run(*tape, "verify"), 1, "stands at object 1")
+    assert site.run(*tape, "verify", "--at", "2").code == 0
+
+
+def test_verify_on_a_drive_that_cannot(tmp_path: Path) -> None:
+    url = parse_url(f"virtual:{tmp_path}/T00001L8?sync=no")
+    ensure_cartridge(url)
+    drive = open_url(url)
+    for block in (b"aa", b"bbb"):
+        drive.write_blocks(memoryview(block), len(block))
+        drive.write_filemarks(1)
+    for files, moved, stop, read_bytes in (
+        (1, 1, None, 2),
+        (2, 2, None, 5),
+        (3, 2, Stop.END_OF_DATA, 5),
+        (None, 2, Stop.END_OF_DATA, 5),
+    ):
+        drive.rewind()
+        assert verify_by_drive(drive, files) is None
+        assert verify_by_reading(drive, files, block_bytes=3) == (SpaceOutcome(moved, stop), read_bytes)
+    drive.close()

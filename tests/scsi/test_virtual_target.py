@@ -350,7 +350,7 @@ def test_failed_media(host: DriveSession, tmp_path: Path) -> None:
     good(host, WRITE_512, A)
     good(host, REWIND)
     (tmp_path / "VT0001L8.data").write_bytes(b"")
-    assert check(host, READ_512) == "70 03 00000000 1100"
+    assert check(host, READ_512) == "f0 03 00000200 1100"
     assert where(host) == (0, 0)
 
 
