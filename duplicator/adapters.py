@@ -187,7 +187,7 @@ class VirtualTapeBackend:
 
     def open(self, mode: TapeOpenMode) -> DriveTape:
         """See TapeBackend."""
-        bay = DriveBay(threading.RLock(), lambda: self._url.path, sync=self._url.sync)
+        bay = DriveBay(threading.RLock(), lambda: self._url.path, sync=self._url.sync, mechanics=self._url.mechanics)
         return _open_bay(bay, mode, Identity(serial=self._url.path.name))
 
 

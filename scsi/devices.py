@@ -90,7 +90,7 @@ def _node(url: str, scheme: str) -> Path:
 def _open_virtual(url: str) -> Transport:
     virtual = parse_url(url)
     ensure_cartridge(virtual)
-    bay = DriveBay(threading.RLock(), lambda: virtual.path, sync=virtual.sync)
+    bay = DriveBay(threading.RLock(), lambda: virtual.path, sync=virtual.sync, mechanics=virtual.mechanics)
     drive = bay.open()
     target = DriveTarget(bay, drive, Identity(serial=virtual.path.name))
     return TargetTransport(target.session(), on_close=drive.close)

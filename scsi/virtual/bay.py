@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 
-from scsi.errors import BlankCheck, DeviceBusy, NoMedium
+from scsi.errors import DeviceBusy, NoMedium
 from scsi.tape import Capacity, Position, ReadOutcome, SpaceOutcome, WriteOutcome
 from scsi.virtual.drive import VirtualDrive, open_cartridge
+from scsi.virtual.mechanics import AT_ONCE, Mechanics
 
 __all__ = ["BayDrive", "DriveBay"]
 
@@ -16,8 +17,12 @@ __all__ = ["BayDrive", "DriveBay"]
 class DriveBay:
     """The place of one drive. A cartridge that comes in is loaded, at BOT; it keeps its position while it stays."""
 
-    def __init__(self, lock: RLock, cartridge: Callable[[], Path | None], *, sync: bool) -> None:
+    def __init__(
+        self, lock: RLock, cartridge: Callable[[], Path | None], *, sync: bool, mechanics: Mechanics = AT_ONCE
+    ) -> None:
         """``lock`` is the library's; ``cartridge`` tells, under it, what a tape drive can use of what is here."""
+        self._mechanics = mechanics
+        self._threaded = False
         self._lock = lock
         self._cartridge = cartridge
         self._sync = sync
@@ -44,6 +49,7 @@ class DriveBay:
 
         A drive that was taken empty has the tape that is loaded later.
         """
+        self._draw_in()
         with self._lock:
             if self._holder is not None:
                 message = "the drive is open already"
@@ -61,10 +67,11 @@ class DriveBay:
                 raise NoMedium(message)
             self.changes += self._ejected
             self._ejected = False
+        self._draw_in()
 
     def changed(self) -> None:
         """Another cartridge is here, or none: the library has moved them. Under the lock."""
-        self._ejected, self._resume_at = False, 0
+        self._ejected, self._resume_at, self._threaded = False, 0, False
         self.changes += 1
 
     @property
@@ -75,6 +82,7 @@ class DriveBay:
 
     def thread(self, holder: BayDrive, *, read_only: bool) -> VirtualDrive:
         """The tape, opened if it is not; NoMedium, or why it can't be."""
+        self._draw_in()
         with self._lock:
             if self._holder is not holder:
                 message = "the drive is closed"
@@ -90,7 +98,7 @@ class DriveBay:
             # Outside the lock: a flush may take long. The tape counts as in use until it is done.
             if tape is not None:
                 resume_at = tape.position().block_number
-                tape.close()
+                (tape.unload if eject else tape.close)()
                 self._resume_at = resume_at
         finally:
             with self._lock:
@@ -98,20 +106,23 @@ class DriveBay:
                 self._holder = None if close else self._holder
                 if eject:
                     self._ejected, self._resume_at = self._cartridge() is not None, 0
+                    self._threaded = False
+
+    def _draw_in(self) -> None:
+        """Wait for a tape that is new here, without the lock: the rest of the library goes on."""
+        with self._lock:
+            waits = not self._threaded and self.loaded
+            self._threaded = self._threaded or waits
+        if waits:
+            self._mechanics.load()
 
     def _open_tape(self, *, read_only: bool) -> VirtualDrive:
         path = self.cartridge
         if path is None:
             message = "no tape is loaded"
             raise NoMedium(message)
-        tape = open_cartridge(path, sync=self._sync, read_only=read_only)
-        try:
-            tape.locate(self._resume_at)
-        except BlankCheck:
-            tape.rewind()
-        except BaseException:
-            tape.close()
-            raise
+        tape = open_cartridge(path, sync=self._sync, read_only=read_only, mechanics=self._mechanics)
+        tape.stay_at(self._resume_at)
         return tape
 
 

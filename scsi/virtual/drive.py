@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scsi.errors import BlankCheck, EndOfMedium, MediumError, NoMedium, WriteOnce, WriteProtected
-from scsi.media import medium_of
+from scsi.media import DENSITIES, medium_of
 from scsi.tape import (
     MAX_BLOCK_BYTES,
     MAX_FILEMARKS,
@@ -17,25 +17,34 @@ from scsi.tape import (
     WriteOutcome,
 )
 from scsi.virtual.image import Cartridge
+from scsi.virtual.mechanics import AT_ONCE, Mechanics, Reel
 
 __all__ = ["VirtualDrive", "open_cartridge"]
 
 
-def open_cartridge(path: Path, *, sync: bool = True, read_only: bool = False) -> VirtualDrive:
+def open_cartridge(
+    path: Path, *, sync: bool = True, read_only: bool = False, mechanics: Mechanics = AT_ONCE
+) -> VirtualDrive:
     """Load cartridge DIR/BARCODE, at BOT. ``sync=False`` gives up what a power failure would take, not what a kill.
 
+    Moves take as long as ``mechanics`` says; drawing the tape in is the caller's.
     DeviceBusy, NoMedium, NotAVirtualTape, CorruptImage or AccessDenied if it cannot be.
     """
     medium = medium_of(path.name)
     write_once = medium is not None and medium.write_once
-    return VirtualDrive(Cartridge(path, sync=sync, read_only=read_only), read_only=read_only, write_once=write_once)
+    cartridge = Cartridge(path, sync=sync, read_only=read_only)
+    reel = Reel.of(cartridge.header.capacity_bytes, DENSITIES[medium.density] if medium else None)
+    return VirtualDrive(cartridge, read_only=read_only, write_once=write_once, reel=reel, mechanics=mechanics)
 
 
 class VirtualDrive:
     """A :class:`scsi.tape.TapeDrive` on a cartridge; unloading it releases the cartridge to others."""
 
-    def __init__(self, cartridge: Cartridge, *, read_only: bool, write_once: bool = False) -> None:
+    def __init__(
+        self, cartridge: Cartridge, *, read_only: bool, write_once: bool, reel: Reel, mechanics: Mechanics
+    ) -> None:
         """``write_once``: nothing on the tape is ever overwritten."""
+        self._reel, self._mechanics = reel, mechanics
         self._cartridge: Cartridge | None = cartridge
         self._write_once = write_once
         self._at = 0
@@ -154,7 +163,7 @@ class VirtualDrive:
     def space_end_of_data(self) -> None:
         """Go to the end of data."""
         cartridge = self._commit()
-        self._stand(cartridge, cartridge.runs.end)
+        self._wind(cartridge, cartridge.runs.end)
 
     def locate(self, block_number: int) -> None:
         """Go to a logical object; BlankCheck, standing at the end of data, if there are fewer."""
@@ -162,17 +171,27 @@ class VirtualDrive:
             raise ValueError(f"object numbers begin at 0, not {block_number}")
         cartridge = self._commit()
         end = cartridge.runs.end
-        self._stand(cartridge, min(block_number, end))
+        self._wind(cartridge, min(block_number, end))
         if block_number > end:
             raise BlankCheck(f"there is no object {block_number}: the tape ends with {end} of them")
 
+    def stay_at(self, block_number: int) -> None:
+        """Stand where the tape was left, without moving it; at the beginning if that is not there any more."""
+        cartridge = self._medium()
+        self._stand(cartridge, block_number if block_number <= cartridge.runs.end else 0)
+
     def rewind(self) -> None:
         """Go to BOT."""
-        self._stand(self._commit(), 0)
+        self._wind(self._commit(), 0)
 
     def unload(self) -> None:
         """Commit and put the cartridge back on its shelf, free for others."""
-        self.close()
+        if self._cartridge is not None:
+            try:
+                self.rewind()
+            finally:
+                self.close()
+            self._mechanics.unload()
 
     def position(self) -> Position:
         """Where the drive stands: the state after the last finished call, from any thread."""
@@ -218,10 +237,16 @@ class VirtualDrive:
         self, cartridge: Cartridge, *, wanted: int, room: int, target: int, beyond: int, stop: Stop
     ) -> SpaceOutcome:
         if wanted <= room:
-            self._stand(cartridge, target)
+            self._wind(cartridge, target)
             return SpaceOutcome(wanted)
-        self._stand(cartridge, beyond)
+        self._wind(cartridge, beyond)
         return SpaceOutcome(room, stop)
+
+    def _wind(self, cartridge: Cartridge, at: int) -> None:
+        """Move to object ``at``, which takes its time."""
+        runs = cartridge.runs
+        self._mechanics.wind(self._reel, runs.byte_of(self._at), runs.byte_of(at))
+        self._stand(cartridge, at)
 
     def _stand(self, cartridge: Cartridge, at: int) -> None:
         """Move to object ``at`` and publish where that is, in values that other threads may hold."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ from scsi.errors import (
 )
 from scsi.virtual.bay import DriveBay
 from scsi.virtual.inventory import INVENTORY_FILE, Configuration, Inventory, Volume, read_inventory
+from scsi.virtual.mechanics import AT_ONCE, Mechanics
 from scsi.virtual.url import VirtualUrl, ensure_cartridge
 
 __all__ = ["Library", "NewVolume", "create_library", "open_library"]
@@ -75,22 +76,26 @@ def create_library(
         inventory.save(directory)
 
 
-def open_library(directory: Path, *, sync: bool = True) -> Library:
+def open_library(directory: Path, *, sync: bool = True, mechanics: Mechanics = AT_ONCE) -> Library:
     """Open a library; NoMedium if there is none, DeviceBusy if another process has it, CorruptLibrary.
 
-    ``sync=False`` gives up what a power failure would take of the cartridges' data.
+    ``sync=False`` gives up what a power failure would take of the cartridges' data. The arm and the drives take as long
+    as ``mechanics`` says.
     """
-    return Library(directory, sync=sync)
+    return Library(directory, sync=sync, mechanics=mechanics)
 
 
 class Library:
     """An open library. Elements are named by their addresses, drives by numbers counted from 0."""
 
-    def __init__(self, directory: Path, *, sync: bool) -> None:
+    def __init__(self, directory: Path, *, sync: bool, mechanics: Mechanics) -> None:
         if not (directory / INVENTORY_FILE).exists():
             raise NoMedium(f"there is no virtual library in {directory}")
         self.directory = directory
+        self._arm = threading.RLock()
+        """Whoever moves something has it first, and keeps it while that takes its time."""
         self._lock = threading.RLock()
+        self._mechanics = mechanics
         self._lock_fd: int | None = _hold(directory)
         try:
             self._inventory = read_inventory(directory)
@@ -103,7 +108,8 @@ class Library:
         self._preventing = set[object]()
         drives = self.configuration.ranges()[ElementType.DRIVE]
         self._bays: Mapping[int, DriveBay] = {
-            address: DriveBay(self._lock, partial(self._loadable, address), sync=sync) for address in drives
+            address: DriveBay(self._lock, partial(self._loadable, address), sync=sync, mechanics=mechanics)
+            for address in drives
         }
 
     def __enter__(self) -> Self:
@@ -121,12 +127,12 @@ class Library:
     @contextmanager
     def exclusive(self, timeout: float | None = None) -> Iterator[None]:
         """Nobody else changes anything meanwhile; CommandTimeout if that takes more than ``timeout`` seconds to get."""
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+        if not self._arm.acquire(timeout=-1 if timeout is None else timeout):
             raise CommandTimeout(f"the library was busy for {timeout} seconds")
         try:
             yield
         finally:
-            self._lock.release()
+            self._arm.release()
 
     def drive(self, number: int) -> DriveBay:
         """A drive by its number; NoSuchElement."""
@@ -147,28 +153,32 @@ class Library:
 
     def move(self, source: int, destination: int) -> None:
         """Carry a cartridge; NoSuchElement, SourceEmpty, DestinationFull, RemovalPrevented."""
-        with self._lock:
+
+        def audit() -> None:
             self._audit_source(source)
             self._audit_destination(destination)
-            self._carry({source: destination})
+
+        self._carry({source: destination}, audit)
 
     def exchange(self, source: int, first: int, second: int) -> None:
         """Carry a cartridge to ``first`` and what was there to ``second``, which may be the source; see move."""
-        with self._lock:
+
+        def audit() -> None:
             self._audit_source(source)
             self._audit_source(first)
             if first == source:
                 raise DestinationFull(f"the cartridge at {source} is there already")
             if second != source:
                 self._audit_destination(second)
-            self._carry({source: first, first: second})
+
+        self._carry({source: first, first: second}, audit)
 
     def insert(self, new: NewVolume) -> int:
         """Put a cartridge into the first free import/export element, as an operator does; its address.
 
         CartridgeExists, DestinationFull, or RemovalPrevented if a host has locked the elements.
         """
-        with self._lock:
+        with self._arm, self._lock:
             self._audit_access()
             if self._inventory.named(new.barcode):
                 raise CartridgeExists(f"{new.barcode} is in the library already")
@@ -188,7 +198,7 @@ class Library:
 
         SourceEmpty, NoSuchElement, or RemovalPrevented if a host has locked the elements.
         """
-        with self._lock:
+        with self._arm, self._lock:
             self._audit_access()
             if self.configuration.type_of(address) != ElementType.IMPORT_EXPORT:
                 raise NoSuchElement(f"{address} is no import/export element")
@@ -231,10 +241,18 @@ class Library:
             message = "a host has locked the import/export elements"
             raise RemovalPrevented(message)
 
-    def _carry(self, moves: Mapping[int, int]) -> None:
-        self._replace(self._inventory.moved(moves))
-        for address in {*moves, *moves.values()} & self._bays.keys():
-            self._bays[address].changed()
+    def _carry(self, moves: Mapping[int, int], audit: Callable[[], None]) -> None:
+        """Move cartridges if the audit allows it, before and after the arm has taken its time."""
+        with self._arm:
+            with self._lock:
+                audit()
+            for _ in moves:
+                self._mechanics.carry()
+            with self._lock:
+                audit()
+                self._replace(self._inventory.moved(moves))
+                for address in {*moves, *moves.values()} & self._bays.keys():
+                    self._bays[address].changed()
 
     def _replace(self, inventory: Inventory) -> None:
         if self._lock_fd is None:

@@ -1,4 +1,4 @@
-"""Device URLs of virtual libraries: ``virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=10G&sync=no]``.
+"""Device URLs of virtual libraries: ``virtual-library:DIR[?drives=2&slots=10&cartridges=8&capacity=10G&times=1]``.
 
 With ``drive=0`` the URL names the first drive of it instead of its changer.
 """
@@ -14,25 +14,27 @@ from scsi.errors import DeviceUrlError, LibraryExists
 from scsi.virtual.inventory import Configuration
 from scsi.virtual.journal import Header
 from scsi.virtual.library import Library, NewVolume, create_library, open_library
-from scsi.virtual.url import parse_options, parse_size, parse_switch
+from scsi.virtual.mechanics import AT_ONCE, Mechanics
+from scsi.virtual.url import parse_options, parse_size, parse_switch, parse_times
 
 __all__ = ["LIBRARY_SCHEME", "LibraryUrl", "ensure_library", "open_library_url", "parse_library_url"]
 
 LIBRARY_SCHEME: Final = "virtual-library:"
 _COUNTS: Final = {"drives": 2, "slots": 10, "import_exports": 2, "cartridges": 0}
-_OPTIONS: Final = (*_COUNTS, "capacity", "sync", "drive")
+_OPTIONS: Final = (*_COUNTS, "capacity", "sync", "times", "drive")
 _LARGEST_COUNT: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryUrl:
-    """A virtual library by name, or its ``drive`` of a number. All but that and ``sync`` is for one yet to be made."""
+    """A virtual library by name, or its ``drive`` of a number; what it consists of is for one yet to be made."""
 
     path: Path
     configuration: Configuration
     volumes: tuple[NewVolume, ...] = ()
     sync: bool = True
     drive: int | None = None
+    mechanics: Mechanics = AT_ONCE
 
 
 def parse_library_url(url: str) -> LibraryUrl:
@@ -54,7 +56,8 @@ def parse_library_url(url: str) -> LibraryUrl:
         raise DeviceUrlError(f"{url!r}: {error}") from error
     volumes = tuple(NewVolume(f"VT{number:04d}L8", capacity_bytes=capacity) for number in range(1, cartridges + 1))
     drive = _number(options["drive"]) if "drive" in options else None
-    return LibraryUrl(Path(location), configuration, volumes, parse_switch(options.get("sync", "yes")), drive)
+    sync, mechanics = parse_switch(options.get("sync", "yes")), parse_times(options.get("times", "0"))
+    return LibraryUrl(Path(location), configuration, volumes, sync, drive, mechanics)
 
 
 def ensure_library(url: LibraryUrl) -> None:
@@ -68,7 +71,7 @@ def ensure_library(url: LibraryUrl) -> None:
 def open_library_url(url: LibraryUrl) -> Library:
     """Make the library that a URL names if it is missing, and open it."""
     ensure_library(url)
-    return open_library(url.path, sync=url.sync)
+    return open_library(url.path, sync=url.sync, mechanics=url.mechanics)
 
 
 def _count(options: Mapping[str, str], name: str) -> int:

@@ -1,4 +1,4 @@
-"""Device URLs of virtual tapes: ``virtual:DIR/BARCODE[?capacity=10M&early_warning=64K&sync=no]``."""
+"""Device URLs of virtual tapes: ``virtual:DIR/BARCODE[?capacity=10M&early_warning=64K&sync=no&times=1]``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scsi.errors import CartridgeExists, DeviceUrlError
 from scsi.virtual.drive import VirtualDrive, open_cartridge
 from scsi.virtual.image import cartridge_files, create_cartridge
 from scsi.virtual.journal import Header
+from scsi.virtual.mechanics import AT_ONCE, Mechanics
 
 __all__ = [
     "SCHEME",
@@ -21,6 +22,7 @@ __all__ = [
     "parse_options",
     "parse_size",
     "parse_switch",
+    "parse_times",
     "parse_url",
 ]
 
@@ -29,7 +31,8 @@ DEFAULT_CAPACITY_BYTES: Final = 1 << 40
 LARGEST_DEFAULT_WARNING_BYTES: Final = 256 << 20
 _SIZE: Final = re.compile(r"([0-9]{1,19})([KMGT]?)", re.IGNORECASE)
 _SHIFT: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
-_OPTIONS: Final = ("capacity", "early_warning", "sync")
+_OPTIONS: Final = ("capacity", "early_warning", "sync", "times")
+_FACTOR: Final = re.compile(r"[0-9]{1,2}(\.[0-9]{1,6})?", re.ASCII)
 _SWITCH: Final = {"yes": True, "no": False}
 
 
@@ -41,6 +44,7 @@ class VirtualUrl:
     capacity_bytes: int = DEFAULT_CAPACITY_BYTES
     early_warning_bytes: int = LARGEST_DEFAULT_WARNING_BYTES
     sync: bool = True
+    mechanics: Mechanics = AT_ONCE
 
 
 def parse_url(url: str) -> VirtualUrl:
@@ -58,7 +62,8 @@ def parse_url(url: str) -> VirtualUrl:
         Header(capacity, early_warning)
     except ValueError as error:
         raise DeviceUrlError(f"{url!r}: {error}") from error
-    return VirtualUrl(path, capacity, early_warning, parse_switch(options.get("sync", "yes")))
+    sync = parse_switch(options.get("sync", "yes"))
+    return VirtualUrl(path, capacity, early_warning, sync, parse_times(options.get("times", "0")))
 
 
 def parse_size(text: str) -> int:
@@ -87,7 +92,9 @@ def ensure_cartridge(url: VirtualUrl) -> None:
 
 def open_url(url: VirtualUrl, *, read_only: bool = False) -> VirtualDrive:
     """Load the cartridge that a URL names, as :func:`scsi.virtual.drive.open_cartridge` does."""
-    return open_cartridge(url.path, sync=url.sync, read_only=read_only)
+    drive = open_cartridge(url.path, sync=url.sync, read_only=read_only, mechanics=url.mechanics)
+    url.mechanics.load()
+    return drive
 
 
 def parse_options(query: str, names: Sequence[str]) -> Mapping[str, str]:
@@ -99,6 +106,13 @@ def parse_options(query: str, names: Sequence[str]) -> Mapping[str, str]:
             raise DeviceUrlError(f"option {part!r} is unknown or given twice; there are {', '.join(names)}")
         options[key] = value
     return options
+
+
+def parse_times(text: str) -> Mechanics:
+    """How long moves take: 1 as in a drive, 0.01 a hundredth of that, 0 no time."""
+    if not _FACTOR.fullmatch(text):
+        raise DeviceUrlError(f"times={text!r} is no factor such as 1 or 0.01, up to 99")
+    return Mechanics(float(text))
 
 
 def parse_switch(text: str, name: str = "sync") -> bool:
