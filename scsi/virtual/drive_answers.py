@@ -27,6 +27,7 @@ from scsi.protection import ProtectionCapability, ProtectionMethod, build_capabi
 from scsi.spc import AttributeAction, Inquiry, LogSense, ReadAttribute, ReportSupportedOperationCodes
 from scsi.ssc import ReadBlockLimits, ReportDensitySupport
 from scsi.tape import MAX_BLOCK_BYTES
+from scsi.virtual.alerts import Alerts
 from scsi.virtual.answers import wrong_field
 from scsi.virtual.deck import Deck
 
@@ -36,7 +37,6 @@ _MB: Final = 1_000_000
 _MIB: Final = 1 << 20
 _LARGEST_LENGTH: Final = (1 << 24) - 1
 _LARGEST_OBJECT: Final = (1 << 62) - 1
-_ALERT_FLAGS: Final = 64
 _WRITE_ONCE: Final = 0x80
 _TEXT_BYTES: Final = 32
 _METHODS: Final = (ProtectionMethod.REED_SOLOMON, ProtectionMethod.CRC32C)
@@ -115,8 +115,8 @@ def densities(deck: Deck, command: ReportDensitySupport) -> bytes:
     )
 
 
-def log_page(deck: Deck, counters: Counters, command: LogSense) -> bytes:
-    """A log page from a parameter on."""
+def log_page(deck: Deck, counters: Counters, alerts: Alerts, command: LogSense) -> bytes:
+    """A log page from a parameter on. Reading page 2E clears the alerts."""
     if command.subpage:
         raise wrong_field(command, "subpage", "no page has subpages")
     if command.page == 0:
@@ -125,11 +125,13 @@ def log_page(deck: Deck, counters: Counters, command: LogSense) -> bytes:
         raise wrong_field(command, "page", f"there is no page {command.page:#04x}")
     parameters = [
         parameter
-        for parameter in _log_parameters(deck, counters, command.page)
+        for parameter in _log_parameters(deck, counters, alerts, command.page)
         if parameter.code >= command.first_parameter
     ]
     if not parameters and command.first_parameter:
         raise wrong_field(command, "first_parameter", f"there is no parameter {command.first_parameter:#06x}")
+    if command.page == _ALERTS:
+        alerts.clear()
     return build_log_page(command.page, parameters)
 
 
@@ -187,11 +189,9 @@ def _usage(kind: type[Command] | None) -> bytes:
     return bytes((0, _SUPPORTED)) + kind.cdb_bytes.to_bytes(2, "big") + bytes(usage)
 
 
-def _log_parameters(deck: Deck, counters: Counters, page: int) -> Sequence[LogParameter]:
+def _log_parameters(deck: Deck, counters: Counters, alerts: Alerts, page: int) -> Sequence[LogParameter]:
     if page in (_ALERTS, _ALERT_RESPONSE):
-        flags = range(1, _ALERT_FLAGS + 1)
-        alerts = [LogParameter.of(code, b"\0") for code in flags]
-        return alerts if page == _ALERTS else [LogParameter.of(0, bytes(_ALERT_FLAGS // 8))]
+        return alerts.page() if page == _ALERTS else alerts.response()
     if page == _STATUS:
         return [LogParameter.of(0, _frequent(deck))]
     try:

@@ -60,6 +60,7 @@ from scsi.ssc import (
     WriteFilemarks6,
 )
 from scsi.virtual import drive_answers, movements, transfers
+from scsi.virtual.alerts import Alerts
 from scsi.virtual.bay import BayDrive, DriveBay
 from scsi.virtual.deck import Answer, Deck
 from scsi.virtual.drive_answers import Counters, Identity
@@ -89,6 +90,7 @@ class DriveTarget:
         self.identity = identity
         self.settings = Settings()
         self.counters = Counters()
+        self.alerts = Alerts()
         self.reservations = Reservations(_tell)
         self.preventing = set[object]()
         self._sessions = list[DriveSession]()
@@ -107,6 +109,7 @@ class DriveTarget:
         """Forget what hosts have set, and tell all of them; registrations and reservations stay."""
         with self._lock:
             self.settings = Settings()
+            self.alerts.clear()
             self.preventing.clear()
             self.tell(_RESET)
 
@@ -167,6 +170,7 @@ class DriveSession:
             data = answer.data[:data_in_bytes]
             if answer.sense is None:
                 return Completion(Status.GOOD, data, answer.bytes_out)
+            self.target.alerts.note(answer.sense)
             return Completion(Status.CHECK_CONDITION, data, answer.bytes_out, self._encoded(answer.sense))
 
     def close(self) -> None:
@@ -292,7 +296,9 @@ _COMMANDS: Final[Mapping[type[Command], _Carry]] = {
     Inquiry: lambda session, command, _: drive_answers.inquiry(session.target.identity, command),
     ReportLuns: lambda session, command, _: build_units([0]),
     ReportSupportedOperationCodes: lambda session, command, _: drive_answers.supported_codes(_COMMANDS, command),
-    LogSense: lambda session, command, _: drive_answers.log_page(session.target.deck, session.target.counters, command),
+    LogSense: lambda session, command, _: drive_answers.log_page(
+        session.target.deck, session.target.counters, session.target.alerts, command
+    ),
     ModeSense6: lambda session, command, _: mode_sense(session.target.deck, session.target.settings, command),
     ModeSense10: lambda session, command, _: mode_sense(session.target.deck, session.target.settings, command),
     ModeSelect6: DriveSession._mode_select,

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from scsi.drive import BlockChecks, ScsiDrive
-from scsi.errors import IllegalRequest, MediumError, UnknownCommand
+from scsi.drive_reports import TapeAlert
+from scsi.errors import IllegalRequest, MediumError, UnknownCommand, WriteOnce
 from scsi.ssc import ReadPosition, Verify6
 from scsi.tape import SpaceOutcome, Stop
 from scsi.transports.virtual import TargetTransport
 from scsi.virtual.target import DriveTarget
 from tests.scsi.drive_contract import LONG, A, B, C, where, write
+from tests.scsi.hexes import b
 from tests.scsi.target_bench import check, drive_target, good
 from tests.scsi.target_bench import where as told_by
 from tests.scsi.test_drive_protection import Refusing
@@ -98,3 +100,20 @@ def test_the_target_says_what_is_damaged_and_goes_where_it_shall(tmp_path: Path)
             else:
                 good(host, words)
             assert told_by(host)[0] == end, words
+
+
+def test_a_drive_complains_until_somebody_has_heard_it(tmp_path: Path) -> None:
+    with drive_target(tmp_path, barcode="VT0001LY") as target:
+        drive = opened(target)
+        assert drive.alerts() == frozenset()
+        flip(tmp_path / "VT0001LY.data", 0)
+        with pytest.raises(MediumError):
+            drive.verify()
+        with pytest.raises(WriteOnce):
+            write(drive, A)
+        host = target.session()
+        # Page 12 tells flags 4, 5 and 60 without clearing them.
+        assert good(host, "4d 00 52 00 00 00 00 00 40 00") == b("12 00 000c 0000 03 08 18 00*6 10")
+        expected = {TapeAlert.MEDIA, TapeAlert.READ_FAILURE, TapeAlert.WORM_OVERWRITE}
+        assert drive.alerts() == expected
+        assert drive.alerts() == frozenset()
