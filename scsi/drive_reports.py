@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from scsi.attributes import AttributeCode
 from scsi.cdb import Command
 from scsi.device import Device
 from scsi.errors import CheckCondition, FieldError, IllegalRequest
@@ -13,7 +14,7 @@ from scsi.fields import OpenEnum, pack, size_of, unpack
 from scsi.inquiry import VitalPage
 from scsi.media import MEDIA
 from scsi.modes import ModeParameters
-from scsi.parameters import LogParameter, parse_attributes, parse_log_page
+from scsi.parameters import Attribute, LogParameter, parse_attributes, parse_log_page
 from scsi.positions import BlockLimits
 from scsi.protection import PROTECTION_BYTES, ProtectionMethod, parse_capabilities
 from scsi.spc import (
@@ -40,6 +41,7 @@ from scsi.tape_modes import (
 __all__ = [
     "TapeAlert",
     "alerts",
+    "attributes",
     "block_descriptor",
     "block_limits",
     "capacity",
@@ -54,8 +56,9 @@ _ANY_BLOCKS: Final = BlockLimits(largest=MAX_BLOCK_BYTES - 1, smallest=1)
 _HEAD_AND_DESCRIPTOR_BYTES: Final = 12
 _PAGE_BYTES: Final = 255
 _LOG_BYTES: Final = 4096
+_MEMORY_BYTES: Final = 1 << 15
+"""More than there is in a cartridge."""
 _ALERT_PAGE, _CAPACITY_PAGE = 0x2E, 0x31
-_REMAINING_ATTRIBUTE, _MOST_ATTRIBUTE = 0x0000, 0x0001
 _REMAINING_PARAMETER, _MOST_PARAMETER = 1, 3
 _WITHOUT_PROTECT_BIT: Final = 0x7F
 
@@ -160,12 +163,16 @@ def set_protection(device: Device, method: ProtectionMethod) -> bool:
 
 def capacity(device: Device) -> Capacity:
     """Room on the tape, of what a drive would still write behind all data; both 0 if it does not tell."""
-    command = ReadAttribute(AttributeAction.VALUES, _LOG_BYTES)
-    found = {each.code: each.number for each in parse_attributes(_ask_if_known(device, command)) if each.value}
-    if _MOST_ATTRIBUTE in found:
-        return Capacity(found[_MOST_ATTRIBUTE] << 20, found.get(_REMAINING_ATTRIBUTE, 0) << 20)
+    found = {each.code: each.number for each in attributes(device) if each.value}
+    if most := found.get(AttributeCode.MAXIMUM_CAPACITY_MIB):
+        return Capacity(most << 20, found.get(AttributeCode.REMAINING_CAPACITY_MIB, 0) << 20)
     logged = {each.code: int.from_bytes(each.value, "big") for each in _log(device, _CAPACITY_PAGE)}
     return Capacity(logged.get(_MOST_PARAMETER, 0) << 20, logged.get(_REMAINING_PARAMETER, 0) << 20)
+
+
+def attributes(device: Device) -> Sequence[Attribute]:
+    """What the memory of the cartridge says; empty if the drive reads none."""
+    return parse_attributes(_ask_if_known(device, ReadAttribute(AttributeAction.VALUES, _MEMORY_BYTES)))
 
 
 def alerts(device: Device) -> frozenset[TapeAlert]:

@@ -22,6 +22,7 @@ from duplicator.cli.probe import probe
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
+from duplicator.cli.tape_memory import memory
 from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
 
@@ -60,6 +61,7 @@ _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "weof": blocks.weof,
     "erase": blocks.erase,
     "verify": verify_tape,
+    "memory": memory,
     "load": drive.load,
     "unload": drive.unload,
     "create": create,

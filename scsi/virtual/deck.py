@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from scsi.completion import condition_of
-from scsi.errors import ScsiError
+from scsi.errors import NoMedium, ScsiError
 from scsi.media import DENSITIES, Density, DensityCode, Medium, medium_of
 from scsi.sense import FieldPointer, Sense, SenseKey
 from scsi.tape import Stop
@@ -41,6 +42,15 @@ class Deck:
 
     bay: DriveBay
     drive: BayDrive
+
+    def cartridge(self) -> Path:
+        """The cartridge that is loaded; NoMedium."""
+        self.drive.position()
+        cartridge = self.bay.cartridge
+        if cartridge is None:
+            message = "no tape is loaded"
+            raise NoMedium(message)
+        return cartridge
 
     @property
     def barcode(self) -> str:

@@ -21,23 +21,22 @@ from scsi.inquiry import (
     build_serial,
 )
 from scsi.media import DENSITIES
-from scsi.parameters import Attribute, AttributeFormat, LogParameter, build_attributes, build_log_page
+from scsi.parameters import LogParameter, build_log_page
 from scsi.positions import BlockLimits, ObjectLimit
 from scsi.protection import ProtectionCapability, ProtectionMethod, build_capabilities
-from scsi.spc import AttributeAction, Inquiry, LogSense, ReadAttribute, ReportSupportedOperationCodes
+from scsi.spc import Inquiry, LogSense, ReportSupportedOperationCodes
 from scsi.ssc import ReadBlockLimits, ReportDensitySupport
 from scsi.tape import MAX_BLOCK_BYTES
 from scsi.virtual.alerts import Alerts
 from scsi.virtual.answers import wrong_field
 from scsi.virtual.deck import Deck
 
-__all__ = ["Counters", "Identity", "attributes", "block_limits", "densities", "inquiry", "log_page", "supported_codes"]
+__all__ = ["Counters", "Identity", "block_limits", "densities", "inquiry", "log_page", "supported_codes"]
 
 _MB: Final = 1_000_000
 _MIB: Final = 1 << 20
 _LARGEST_LENGTH: Final = (1 << 24) - 1
 _LARGEST_OBJECT: Final = (1 << 62) - 1
-_WRITE_ONCE: Final = 0x80
 _TEXT_BYTES: Final = 32
 _METHODS: Final = (ProtectionMethod.REED_SOLOMON, ProtectionMethod.CRC32C)
 _VITAL_PAGES: Final = (
@@ -135,23 +134,6 @@ def log_page(deck: Deck, counters: Counters, alerts: Alerts, command: LogSense) 
     return build_log_page(command.page, parameters)
 
 
-def attributes(deck: Deck, command: ReadAttribute) -> bytes:
-    """Attributes of the cartridge's memory, or their list; NoMedium."""
-    if command.partition:
-        raise wrong_field(command, "partition", "there is one partition")
-    found = _attributes(deck)
-    if command.first_attribute:
-        if command.first_attribute not in (attribute.code for attribute in found):
-            raise wrong_field(command, "first_attribute", f"there is no attribute {command.first_attribute:#06x}")
-        found = [attribute for attribute in found if attribute.code >= command.first_attribute]
-    match command.action:
-        case AttributeAction.VALUES:
-            return build_attributes(found)
-        case AttributeAction.LIST | AttributeAction.SUPPORTED:
-            return (2 * len(found)).to_bytes(4, "big") + b"".join(each.code.to_bytes(2, "big") for each in found)
-    raise wrong_field(command, "action", f"there is no action {int(command.action)}")
-
-
 def supported_codes(known: Iterable[type[Command]], command: ReportSupportedOperationCodes) -> bytes:
     """All commands, or how one of them is used."""
     kinds = sorted(known, key=lambda kind: (kind.operation_code, kind.service_action or 0))
@@ -227,28 +209,6 @@ def _frequent(deck: Deck) -> bytes:
         return bytes(4)
     protected = 0x08 if deck.drive.write_protected else 0
     return bytes((0x20 | protected | 0x01, 0x13, 0, 0))
-
-
-def _attributes(deck: Deck) -> Sequence[Attribute]:
-    capacity = deck.drive.capacity()
-    kind = bytes((_WRITE_ONCE if deck.medium.write_once else 0,))
-    return [
-        _binary(0x0000, _number(capacity.remaining_bytes // _MIB, 8)),
-        _binary(0x0001, _number(capacity.total_bytes // _MIB, 8)),
-        _text(0x0400, "VIRTUAL", 8),
-        _text(0x0401, deck.barcode, _TEXT_BYTES),
-        _binary(0x0405, bytes((deck.medium.density,))),
-        _binary(0x0408, kind),
-        _text(0x0806, deck.barcode, _TEXT_BYTES),
-    ]
-
-
-def _binary(code: int, value: bytes) -> Attribute:
-    return Attribute(code, AttributeFormat.BINARY, len(value), read_only=True, value=value)
-
-
-def _text(code: int, text: str, size: int) -> Attribute:
-    return Attribute(code, AttributeFormat.ASCII, size, read_only=True, value=text.ljust(size).encode("ascii"))
 
 
 def _number(value: int, size: int) -> bytes:

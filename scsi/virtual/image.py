@@ -29,8 +29,10 @@ from scsi.errors import (
     NotAVirtualTape,
 )
 from scsi.virtual.checks import Checks
+from scsi.virtual.durable import sync_directory
 from scsi.virtual.journal import MAX_ENTRIES, Header, Journal, read_header, replay
 from scsi.virtual.layout import Run
+from scsi.virtual.memory import memory_file
 
 __all__ = [
     "Cartridge",
@@ -102,7 +104,7 @@ def remove_cartridge(path: Path) -> None:
     """Delete a cartridge, the index first: without it there is no tape. None is no error."""
     block_file, index_file = cartridge_files(path)
     with _as_device_errors(path):
-        for file in (index_file, check_file(path), block_file):
+        for file in (index_file, memory_file(path), check_file(path), block_file):
             file.unlink(missing_ok=True)
 
 
@@ -319,8 +321,4 @@ def _publish(content: bytes, target: Path) -> None:
             os.link(draft.name, target)
         except FileExistsError as error:
             raise CartridgeExists(f"{target} is there already") from error
-    directory_fd = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory_fd)
-    finally:
-        os.close(directory_fd)
+    sync_directory(target.parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from scsi.elements import ElementType, MediumType
 from scsi.errors import CorruptLibrary, DeviceUrlError, HardwareError, NoMedium, NoSuchElement
+from scsi.virtual.durable import replace_file
 from scsi.virtual.image import cartridge_files
 
 __all__ = ["INVENTORY_FILE", "Configuration", "Inventory", "Volume", "read_inventory"]
@@ -145,14 +145,8 @@ class Inventory:
 
         One writer at a time: who holds the library.
         """
-        draft = directory / f"{INVENTORY_FILE}.new"
         try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as stream:
-                json.dump(self._to_json(), stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(draft, directory / INVENTORY_FILE)
-            _sync_directory(directory)
+            replace_file(directory / INVENTORY_FILE, json.dumps(self._to_json(), indent=1).encode())
         except OSError as error:
             raise HardwareError(f"{directory / INVENTORY_FILE}: {error.strerror}") from error
 
@@ -200,11 +194,3 @@ def _volume(configuration: Configuration, entry: Any) -> Volume:  # noqa: ANN401
     if volume.source is not None:
         configuration.type_of(volume.source)
     return volume
-
-
-def _sync_directory(directory: Path) -> None:
-    directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory_fd)
-    finally:
-        os.close(directory_fd)

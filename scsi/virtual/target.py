@@ -39,6 +39,7 @@ from scsi.spc import (
     ReportSupportedOperationCodes,
     RequestSense,
     TestUnitReady,
+    WriteAttribute,
 )
 from scsi.ssc import (
     BlockCommand,
@@ -65,6 +66,7 @@ from scsi.virtual.bay import BayDrive, DriveBay
 from scsi.virtual.deck import Answer, Deck
 from scsi.virtual.drive_answers import Counters, Identity
 from scsi.virtual.drive_modes import Settings, mode_select, mode_sense
+from scsi.virtual.memory_commands import read_attributes, write_attributes
 from scsi.virtual.reservations import Reservations
 from scsi.virtual.transfers import audit_data
 
@@ -303,7 +305,10 @@ _COMMANDS: Final[Mapping[type[Command], _Carry]] = {
     ModeSense10: lambda session, command, _: mode_sense(session.target.deck, session.target.settings, command),
     ModeSelect6: DriveSession._mode_select,
     ModeSelect10: DriveSession._mode_select,
-    ReadAttribute: lambda session, command, _: drive_answers.attributes(session.target.deck, command),
+    ReadAttribute: lambda session, command, _: read_attributes(session.target.deck, command),
+    WriteAttribute: lambda session, command, data_out: write_attributes(
+        session.target.deck, session.target.settings, command, data_out
+    ),
     PersistentReserveIn: lambda session, command, _: session.target.reservations.report(command),
     PersistentReserveOut: DriveSession._reserve,
     PreventAllowMediumRemoval: DriveSession._prevent,

@@ -218,3 +218,10 @@ def test_verify_on_a_drive_that_cannot(tmp_path: Path) -> None:
         assert verify_by_drive(drive, files) is None
         assert verify_by_reading(drive, files, block_bytes=3) == (SpaceOutcome(moved, stop), read_bytes)
     drive.close()
+
+
+def test_memory(site: Site, tape: tuple[str, str]) -> None:
+    found = {each["name"]: each["value"] for each in site.ask(*tape, "memory")["attributes"]}
+    assert (found["maximum capacity mib"], found["barcode"], found["medium density code"]) == (1, "T00001L8", 0x5E)
+    shown = [line.split() for line in site.run(*tape, "memory").out.splitlines()]
+    assert ["0x0806", "barcode", "T00001L8"] in shown
