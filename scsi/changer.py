@@ -3,90 +3,64 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from scsi.attentions import Matter, matter_of
+from scsi.changer_survey import Inventory, Survey
 from scsi.device import Device
-from scsi.elements import Element, ElementStatus, ElementType, parse_status
-from scsi.errors import DestinationFull, IllegalRequest, NoSuchElement, SourceEmpty, UnknownCommand
+from scsi.elements import ElementType
+from scsi.errors import (
+    AccessDenied,
+    Busy,
+    DestinationFull,
+    IllegalRequest,
+    InvalidField,
+    ReservationConflict,
+    ScsiError,
+    SourceEmpty,
+    UnitAttention,
+    UnknownCommand,
+)
 from scsi.inquiry import InquiryData
-from scsi.modes import ElementAddresses, ModeParameters
-from scsi.smc import ExchangeMedium, InitializeElementStatus, MoveMedium, ReadElementStatus
-from scsi.spc import ModeSense6, PreventAllowMediumRemoval
+from scsi.modes import ElementAddresses
+from scsi.patience import PATIENCE, Patience
+from scsi.sense import Sense
+from scsi.smc import ExchangeMedium, InitializeElementStatus, MoveMedium
+from scsi.spc import PreventAllowMediumRemoval
 from scsi.tape import TapeDrive
 from scsi.transports.transport import Transport
 
 __all__ = ["Changer", "Inventory"]
 
-_PAGE_BYTES: Final = 255
-_HEADS_BYTES: Final = 16
-_DESCRIPTOR_BYTES: Final = 160
-"""Room for an element with two volume tags and a long identifier; more is asked for again."""
-_MOST_ELEMENTS: Final = 1024
-"""Elements that are asked for at once."""
-_LEFT_OUT_BYTES: Final = 8
-"""tgtd counts no head when it sends a report: its last descriptor ends too early, by bytes that seldom matter."""
-_MOST_BYTES: Final = (1 << 24) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """Every element, in the order of types that the library's geometry has."""
-
-    elements: Sequence[Element]
-
-    def of(self, kind: ElementType) -> Sequence[Element]:
-        """The elements of a type."""
-        return [element for element in self.elements if element.type == kind]
-
-    def at(self, address: int) -> Element:
-        """An element; NoSuchElement."""
-        for element in self.elements:
-            if element.address == address:
-                return element
-        raise NoSuchElement(f"the library has no element {address}")
-
-    def find(self, barcode: str) -> Element:
-        """Where a cartridge is; SourceEmpty if it is not in the library."""
-        for element in self.elements:
-            if element.full and element.barcode == barcode:
-                return element
-        raise SourceEmpty(f"there is no cartridge {barcode} in the library")
-
-    def free(self, kind: ElementType) -> Element:
-        """The first empty element of a type; DestinationFull."""
-        for element in self.of(kind):
-            if not element.full and not element.disabled:
-                return element
-        raise DestinationFull(f"no {kind.name.lower().replace('_', ' ')} is free")
+_LOOKS: Final = 3
+"""How often an operation that looks for a cartridge looks, if something happens to the library meanwhile."""
+_AT_ONCE: Final = Patience(seconds=0)
+_NOT_BEGUN: Final = (AccessDenied, Busy, IllegalRequest, ReservationConflict, UnitAttention)
+"""What a changer, or the way to it, says of a movement of which it did nothing."""
 
 
 class Changer:
     """A library on a transport, which it owns; every method also raises what the transport does.
 
-    Unit attentions are no matter: nothing is remembered between two methods but the geometry.
+    Nothing is remembered between two methods but the geometry. If something happened to the library since it was last
+    asked, the next movement raises UnitAttention and is not made: other cartridges may lie at its addresses. What looks
+    for a cartridge by itself looks again instead. ``patience`` is with a library that is becoming ready.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, patience: Patience = PATIENCE) -> None:
         self._lock = threading.RLock()
         self._device = Device(transport, dismiss=self._dismiss)
-        self._addresses: ElementAddresses | None = None
-        self._identifies = True
+        self._survey = Survey(self._device)
+        self._patience = patience
         self._exchanges = True
+        self._carrying = False
 
     @property
     def addresses(self) -> ElementAddresses:
         """First address and number of the elements of each type."""
         with self._lock:
-            if self._addresses is None:
-                answer = self._device.ask(ModeSense6(ElementAddresses.PAGE, _PAGE_BYTES))
-                pages = ModeParameters.parse(answer, long=False).pages
-                self._addresses = next((page for page in pages if isinstance(page, ElementAddresses)), None)
-            if self._addresses is None:
-                message = "the changer does not tell which elements it has"
-                raise NoSuchElement(message)
-            return self._addresses
+            return self._survey.addresses(self._patience)
 
     def inquiry(self) -> InquiryData:
         """What library it is."""
@@ -94,26 +68,28 @@ class Changer:
             return self._device.inquiry()
 
     def ready(self) -> bool:
-        """Whether it would move cartridges now."""
+        """Whether it would move cartridges now; it is not waited for."""
         with self._lock:
             return self._device.is_ready()
 
     def inventory(self) -> Inventory:
-        """What lies where. Each type is asked for by itself: some changers answer for all at once with nonsense."""
+        """What lies where, asked anew."""
         with self._lock:
-            found = [element for kind, first, count in self._ranges() for element in self._report(kind, first, count)]
-        return Inventory(found)
+            return self._survey.inventory(self._patience)
 
     def initialize(self) -> None:
         """Have the library look into every element, which may take long."""
         with self._lock:
-            self._device.run(InitializeElementStatus())
+            self._patience.until_ready(lambda: self._device.run(InitializeElementStatus()))
 
     def move(self, source: int, destination: int) -> None:
-        """Carry a cartridge; SourceEmpty, DestinationFull, NoSuchElement, RemovalPrevented."""
+        """Carry a cartridge; SourceEmpty, DestinationFull, NoSuchElement, RemovalPrevented.
+
+        A failure on the way says where the cartridge is now.
+        """
         with self._lock:
             try:
-                self._device.run(MoveMedium(self.addresses.first_arm, source, destination))
+                self._carry(MoveMedium(self.addresses.first_arm, source, destination), source, destination)
             except IllegalRequest as refusal:
                 self._explain(refusal, source, destination)
                 raise
@@ -123,7 +99,11 @@ class Changer:
         self.move(source, drive)
         draw_in = getattr(tape, "load", None)
         if draw_in is not None:
-            draw_in()
+            try:
+                draw_in()
+            except ScsiError as failure:
+                failure.add(f"the cartridge is in drive {drive}")
+                raise
 
     def unload(self, drive: int, *, to: int | None = None, tape: TapeDrive | None = None) -> int:
         """Empty a drive's element: back to the slot that it came from, or any free one; the address.
@@ -133,9 +113,10 @@ class Changer:
         with self._lock:
             if tape is not None:
                 tape.unload()
-            destination = self._way_back(drive) if to is None else to
-            self.move(drive, destination)
-            return destination
+            if to is None:
+                return self._look_and_move(lambda: (drive, self._way_back(drive)))
+            self.move(drive, to)
+            return to
 
     def exchange(self, source: int, first: int, second: int) -> None:
         """Carry a cartridge to ``first`` and what was there to ``second``, which may be the source.
@@ -145,7 +126,8 @@ class Changer:
         with self._lock:
             if self._exchanges:
                 try:
-                    self._device.run(ExchangeMedium(self.addresses.first_arm, source, first, second))
+                    arm = self.addresses.first_arm
+                    self._carry(ExchangeMedium(arm, source, first, second), source, first, second)
                     return
                 except UnknownCommand:
                     self._exchanges = False
@@ -153,22 +135,27 @@ class Changer:
 
     def import_cartridge(self, barcode: str, *, to: int | None = None) -> int:
         """Carry a cartridge from an import/export element to a slot, the first free one; its address."""
-        with self._lock:
+
+        def look() -> tuple[int, int]:
             inventory = self.inventory()
             source = inventory.find(barcode)
             if source.type != ElementType.IMPORT_EXPORT:
                 raise SourceEmpty(f"{barcode} is at {source.address}, in the library already")
-            destination = inventory.free(ElementType.SLOT).address if to is None else to
-            self.move(source.address, destination)
-            return destination
+            return source.address, inventory.free(ElementType.SLOT).address if to is None else to
+
+        with self._lock:
+            return self._look_and_move(look)
 
     def export_cartridge(self, barcode: str, *, to: int | None = None) -> int:
         """Carry a cartridge to an import/export element, the first free one; its address."""
-        with self._lock:
+
+        def look() -> tuple[int, int]:
             inventory = self.inventory()
             destination = inventory.free(ElementType.IMPORT_EXPORT).address if to is None else to
-            self.move(inventory.find(barcode).address, destination)
-            return destination
+            return inventory.find(barcode).address, destination
+
+        with self._lock:
+            return self._look_and_move(look)
 
     def lock(self, prevent: bool) -> None:
         """Keep operators out of the import/export elements, or let them in again; UnknownCommand."""
@@ -180,46 +167,43 @@ class Changer:
         with self._lock:
             self._device.close()
 
-    def _dismiss(self, _: object) -> bool:
-        self._addresses = None
-        return True
+    def _dismiss(self, attention: Sense) -> bool:
+        self._survey.forget()
+        return not self._carrying or matter_of(attention) is Matter.NOTHING
 
-    def _ranges(self) -> Sequence[tuple[ElementType, int, int]]:
-        found = self.addresses
-        ranges = (
-            (ElementType.ARM, found.first_arm, found.arms),
-            (ElementType.SLOT, found.first_slot, found.slots),
-            (ElementType.IMPORT_EXPORT, found.first_import_export, found.import_exports),
-            (ElementType.DRIVE, found.first_drive, found.drives),
-        )
-        return [
-            (kind, start, min(_MOST_ELEMENTS, first + count - start))
-            for kind, first, count in ranges
-            for start in range(first, first + count, _MOST_ELEMENTS)
-        ]
-
-    def _report(self, kind: ElementType, first: int, count: int) -> Sequence[Element]:
-        room = _HEADS_BYTES + count * _DESCRIPTOR_BYTES
-        status = self._ask(kind, first, count, room)
-        if room < status.bytes_available <= _MOST_BYTES:
-            status = self._ask(kind, first, count, status.bytes_available)
-        wanted = range(first, first + count)
-        return [element for element in status.elements if element.type == kind and element.address in wanted]
-
-    def _ask(self, kind: ElementType, first: int, count: int, room: int) -> ElementStatus:
-        identifies = self._identifies and kind == ElementType.DRIVE
-        command = ReadElementStatus(first, count, room, type=kind, identifiers=identifies)
+    def _carry(self, command: MoveMedium | ExchangeMedium, *addresses: int) -> None:
+        """Move between these addresses; if that fails on the way, its error says what is there now."""
+        self._carrying = True
         try:
-            answer = self._device.ask(command)
-        except IllegalRequest:
-            if not identifies:
-                raise
-            self._identifies = False
-            return self._ask(kind, first, count, room)
-        status = parse_status(answer)
-        if len(answer) < room and status.bytes_available == len(answer) + _LEFT_OUT_BYTES:
-            return parse_status(answer + bytes(_LEFT_OUT_BYTES))
-        return status
+            self._patience.until_ready(lambda: self._device.run(command))
+        except _NOT_BEGUN:
+            raise
+        except ScsiError as failure:
+            failure.add(self._where(addresses))
+            raise
+        finally:
+            self._carrying = False
+
+    def _where(self, addresses: Sequence[int]) -> str:
+        # Even of a movement that was late, or a way that is lost: it may be back.
+        self._carrying = False
+        try:
+            return f"now {self._survey.inventory(_AT_ONCE).words(addresses)}"
+        except ScsiError as failure:
+            return f"where the cartridges are now is not known ({failure})"
+
+    def _look_and_move(self, look: Callable[[], tuple[int, int]]) -> int:
+        """Move from and to where ``look`` says, which is asked again if something happened; the destination."""
+        for last in (*[False] * (_LOOKS - 1), True):
+            source, destination = look()
+            try:
+                self.move(source, destination)
+            except UnitAttention:
+                if last:
+                    raise
+                continue
+            break
+        return destination
 
     def _way_back(self, drive: int) -> int:
         inventory = self.inventory()
@@ -236,19 +220,29 @@ class Changer:
             if not inventory.at(address).full:
                 raise SourceEmpty(f"there is no cartridge in element {address}")
         if second != source:
-            self.move(first, second)
-            self.move(source, first)
+            self._move_all((first, second), (source, first))
             return
         spare = inventory.free(ElementType.SLOT).address
-        self.move(first, spare)
-        self.move(source, first)
-        self.move(spare, source)
+        self._move_all((first, spare), (source, first), (spare, source))
+
+    def _move_all(self, *moves: tuple[int, int]) -> None:
+        """One by one; an error also says which were made before."""
+        for number, (source, destination) in enumerate(moves):
+            try:
+                self.move(source, destination)
+            except ScsiError as failure:
+                if number:
+                    failure.add("moved before: " + ", ".join(f"{start} to {end}" for start, end in moves[:number]))
+                raise
 
     def _explain(self, refusal: IllegalRequest, source: int, destination: int) -> None:
         """Raise what a changer means by INVALID FIELD IN CDB: tgtd's says no more of an element that there is not."""
-        if type(refusal) in (NoSuchElement, SourceEmpty, DestinationFull):
+        if type(refusal) not in (IllegalRequest, InvalidField):
             return
-        inventory = self.inventory()
+        try:
+            inventory = self._survey.inventory(_AT_ONCE)
+        except ScsiError:
+            return  # what the changer said first counts
         if not inventory.at(source).full:
             raise SourceEmpty(f"there is no cartridge in element {source}") from refusal
         if inventory.at(destination).full:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from scsi.errors import InvalidField, ScsiError
 from scsi.fields import OpenEnum
 from scsi.sense import FieldPointer, Sense, SenseKey
 
-__all__ = ["Completion", "Status", "condition_of", "raise_for_status", "sense_of"]
+__all__ = ["Completion", "Status", "condition_of", "is_deferred", "raise_for_status", "sense_of"]
 
 
 class Status(OpenEnum):
@@ -41,12 +41,16 @@ class Completion:
     bytes_in: int = 0
 
 
+_PASSING: Final = (0x01, 0x07, 0x08, 0x09, 0x0A, 0x13, 0x1A, 0x1D)
+"""Qualifiers of 04, not ready, that pass without anybody's doing: becoming ready, something in progress."""
 _Row = tuple[SenseKey, int | None, int | None, type[ScsiError]]
 _CONDITIONS: Final[Sequence[_Row]] = (
     (SenseKey.RECOVERED_ERROR, None, None, errors.RecoveredError),
     (SenseKey.NOT_READY, 0x3A, 0x00, errors.NoMedium),
     (SenseKey.NOT_READY, 0x3A, None, errors.NoMedium),
+    *((SenseKey.NOT_READY, 0x04, ascq, errors.BecomingReady) for ascq in _PASSING),
     (SenseKey.NOT_READY, None, None, errors.NotReady),
+    (SenseKey.MEDIUM_ERROR, 0x74, None, errors.EncryptionError),
     (SenseKey.MEDIUM_ERROR, None, None, errors.MediumError),
     (SenseKey.HARDWARE_ERROR, 0x44, 0x00, errors.HardwareError),
     (SenseKey.HARDWARE_ERROR, None, None, errors.HardwareError),
@@ -59,12 +63,19 @@ _CONDITIONS: Final[Sequence[_Row]] = (
     (SenseKey.ILLEGAL_REQUEST, 0x3B, 0x0E, errors.SourceEmpty),
     (SenseKey.ILLEGAL_REQUEST, 0x53, 0x02, errors.RemovalPrevented),
     (SenseKey.ILLEGAL_REQUEST, 0x53, 0x03, errors.RemovalPrevented),
+    (SenseKey.ILLEGAL_REQUEST, 0x74, None, errors.EncryptionError),
     (SenseKey.ILLEGAL_REQUEST, None, None, errors.IllegalRequest),
     (SenseKey.UNIT_ATTENTION, None, None, errors.UnitAttention),
     (SenseKey.DATA_PROTECT, 0x27, 0x00, errors.WriteProtected),
     (SenseKey.DATA_PROTECT, 0x30, 0x0C, errors.WriteOnce),
+    (SenseKey.DATA_PROTECT, 0x74, None, errors.EncryptionError),
+    (SenseKey.DATA_PROTECT, 0x26, None, errors.EncryptionError),
+    (SenseKey.DATA_PROTECT, 0x2A, None, errors.EncryptionError),
     (SenseKey.DATA_PROTECT, None, None, errors.WriteProtected),
+    # Where the mark of the end is missing, more may have been written: that is no end of data.
+    (SenseKey.BLANK_CHECK, 0x14, None, errors.MediumError),
     (SenseKey.BLANK_CHECK, None, None, errors.BlankCheck),
+    (SenseKey.ABORTED_COMMAND, 0x74, None, errors.EncryptionError),
     (SenseKey.ABORTED_COMMAND, None, None, errors.CommandAborted),
     (SenseKey.VOLUME_OVERFLOW, None, None, errors.EndOfMedium),
 )
@@ -76,6 +87,12 @@ _STATUSES: Final = {
     Status.RESERVATION_CONFLICT: errors.ReservationConflict,
     Status.TASK_ABORTED: errors.CommandAborted,
 }
+_OF_ITS_OWN: Final = (errors.BlankCheck, errors.EndOfMedium, errors.IllegalRequest, errors.WriteProtected)
+"""What a device says of the command at hand. Of an earlier one, it means that what was taken is not on the medium."""
+_ADVICE: Final[Mapping[type[ScsiError], str]] = {
+    errors.EncryptionError: "set the key and mode of this tape in the drive, or where its key manager keeps them",
+}
+"""What to do about a condition, where its sense does not say it."""
 _DONE: Final = (Status.GOOD, Status.CONDITION_MET)
 
 
@@ -86,7 +103,11 @@ def condition_of(sense: Sense) -> ScsiError:
         (kind for *row, kind in _CONDITIONS if all(want in (None, is_) for want, is_ in zip(row, asked, strict=True))),
         errors.CheckCondition,
     )
+    if sense.deferred and issubclass(kind, _OF_ITS_OWN):
+        kind = errors.MediumError
     condition = kind(str(sense))
+    if kind in _ADVICE:
+        condition.add(_ADVICE[kind])
     if isinstance(condition, InvalidField) and isinstance(sense.specific, FieldPointer):
         condition.byte, condition.bit = sense.specific.byte, sense.specific.bit
     condition.sense = sense.raw or sense.encode()
@@ -110,7 +131,13 @@ def raise_for_status(completion: Completion) -> Completion:
         return completion
     if completion.status == Status.CHECK_CONDITION:
         raise condition_of(Sense.parse(completion.sense))
-    raise _STATUSES.get(completion.status, errors.CheckCondition)(f"status {completion.status!r}")
+    words = completion.status.name.lower().replace("_", " ")
+    raise _STATUSES.get(completion.status, errors.CheckCondition)(f"{words} (status {completion.status:#04x})")
+
+
+def is_deferred(failure: ScsiError) -> bool:
+    """Whether a device tells of an earlier command; the one that got it was not carried out."""
+    return Sense.parse(failure.sense).deferred
 
 
 def _pointer(condition: ScsiError) -> FieldPointer | None:

@@ -44,9 +44,7 @@ class Device:
                 continue
             if sense.deferred or sense.key not in _RESULTS:
                 raise condition_of(sense)
-            if not done.sense:
-                message = "CHECK CONDITION without sense"
-                raise CheckCondition(message)
+            _require_result(sense)
             return done
         message = "one unit attention after another"
         raise UnitAttention(message)
@@ -85,3 +83,18 @@ class Device:
     def close(self) -> None:
         """Let the transport go."""
         self._transport.close()
+
+
+def _require_result(sense: Sense) -> None:
+    """CheckCondition where sense would pass for that of a command that was carried out, but was lost on the way."""
+    if not sense.raw:
+        message = "CHECK CONDITION without sense"
+    elif not sense.whole:
+        message = f"CHECK CONDITION with sense that is cut short: {sense.raw.hex()}"
+    elif sense.silent:
+        message = f"CHECK CONDITION with sense that says nothing: {sense.raw.hex()}"
+    else:
+        return
+    condition = CheckCondition(message)
+    condition.sense = sense.raw
+    raise condition

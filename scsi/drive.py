@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from scsi import drive_reports
-from scsi.completion import Completion
+from scsi.completion import Completion, is_deferred
 from scsi.drive_blocks import Brought, Mismatch, Reader, write_fixed, write_one
 from scsi.drive_moves import Mover
 from scsi.drive_reports import TapeAlert
@@ -23,6 +23,7 @@ from scsi.errors import (
     WriteProtected,
 )
 from scsi.inquiry import InquiryData
+from scsi.patience import PATIENCE, Patience
 from scsi.positions import BlockLimits
 from scsi.protection import PROTECTION_BYTES, ProtectionMethod
 from scsi.reservation import Reservation, ReservationKind, release, reserve
@@ -45,7 +46,8 @@ class ScsiDrive:
     After trouble that leaves the position open, reading, writing and moving by count raise PositionUnknown until the
     tape is rewound, located, or :meth:`position` has got an answer. With ``equal_blocks``, blocks of one size travel
     together, many in a command; the drive's block size is set for that. Where both ends check blocks (LBP), they
-    travel one by one all the same.
+    travel one by one all the same. ``patience`` is with a tape that is still being drawn in, by what needs it; reports
+    do not wait.
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class ScsiDrive:
         read_only: bool = False,
         equal_blocks: bool = False,
         checks: BlockChecks = BlockChecks.ON,
+        patience: Patience = PATIENCE,
     ) -> None:
-        self._drive = Attachment(transport, checks)
+        self._drive = Attachment(transport, checks, patience=patience)
         self._device = self._drive.device
         self._reader = Reader(self._device)
         self._mover = Mover(self._drive)
@@ -73,7 +76,7 @@ class ScsiDrive:
     def loaded(self) -> bool:
         """Whether a tape is in the drive."""
         try:
-            with self._turn():
+            with self._turn(wait=False):
                 self._drive.check_ready()
         except (NoMedium, NotReady):
             return False
@@ -82,13 +85,13 @@ class ScsiDrive:
     @property
     def write_protected(self) -> bool:
         """Protected by its tab, by the drive, or opened for reading only."""
-        with self._turn():
+        with self._turn(wait=False):
             return self._read_only or self._drive.write_protected
 
     @property
     def write_once(self) -> bool:
         """Whether what is on the tape can never be overwritten (WORM)."""
-        with self._turn():
+        with self._turn(wait=False), self._drive.judged():
             return drive_reports.is_write_once(self._device)
 
     def write_blocks(self, blocks: memoryview, block_bytes: int) -> WriteOutcome:
@@ -103,7 +106,7 @@ class ScsiDrive:
                 try:
                     written += self._write_some(blocks[written * block_bytes :], block_bytes)
                 except (EndOfMedium, *NOT_BEGUN):
-                    if not written:
+                    if not written or self._drive.track.at is None:
                         raise
                     break
             return WriteOutcome(written, self._drive.warning)
@@ -119,8 +122,8 @@ class ScsiDrive:
             while stop is None and not brought.truncated and len(into) - used >= block_bytes:
                 try:
                     brought, stop = self._read_some(into[used:], block_bytes)
-                except (MediumError, *NOT_BEGUN):
-                    if not blocks or self._drive.track.at is None:
+                except (MediumError, *NOT_BEGUN) as failure:
+                    if not blocks or self._drive.track.at is None or is_deferred(failure):
                         raise
                     break
                 blocks, used = blocks + brought.blocks, used + brought.bytes_read
@@ -202,7 +205,7 @@ class ScsiDrive:
             message = "the tape is being moved from where nobody knew"
             raise PositionUnknown(message)
         try:
-            with self._turn():
+            with self._turn(wait=False):
                 if self._drive.track.at is None:
                     self._drive.ask_position()
                 self._drive.require_position()
@@ -216,7 +219,7 @@ class ScsiDrive:
         """Both 0 if the drive does not tell. While it is busy: what it told before."""
         if self._lock.acquire(blocking=False):
             try:
-                with self._turn():
+                with self._turn(wait=False), self._drive.judged():
                     self._capacity = drive_reports.capacity(self._device)
             finally:
                 self._lock.release()
@@ -285,12 +288,12 @@ class ScsiDrive:
             self._device.close()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, *, wait: bool = True) -> Iterator[None]:
         """Alone with a drive that has a tape; afterwards the position is told anew."""
         with self._lock:
             try:
                 new = not self._drive.arrived
-                self._drive.require_tape()
+                self._drive.require_tape(wait=wait)
                 if new:
                     self._mover.look_for_blank()
                 yield
@@ -323,10 +326,12 @@ class ScsiDrive:
 
     def _write_marks(self, count: int) -> None:
         try:
-            done = self._drive.run(WriteFilemarks6(count), EndOfMedium)
+            sense = Sense.parse(self._drive.run(WriteFilemarks6(count), EndOfMedium).sense)
+            if sense.residue:
+                raise EndOfMedium(f"not all of {count} filemarks were written: {sense}")
         except EndOfMedium as end:
             self._drive.warning = True
-            residue = Sense.parse(end.sense).residue
+            residue = (Sense.parse(end.sense) if end.sense else sense).residue
             if residue is None or not 0 <= residue <= count:
                 self._drive.track.forget()
             elif residue < count:
@@ -335,7 +340,7 @@ class ScsiDrive:
             raise
         if count:
             self._drive.track.write(marks=count)
-        self._drive.warning |= Sense.parse(done.sense).end_of_medium
+        self._drive.warning |= sense.end_of_medium
 
     def _read_some(self, into: memoryview, block_bytes: int) -> tuple[Brought, Stop | None]:
         """Read with one command; what came, and what stopped it."""

@@ -73,14 +73,13 @@ def _read_fixed(device: Device, room: memoryview, block_bytes: int) -> Brought |
     try:
         done = device.run(Read6(wanted, fixed=True), data_in=room)
     except BlankCheck as end:
-        blocks = wanted - _left_at_end(end, wanted)
+        blocks = _before(Sense.parse(end.sense), wanted)
         return Brought(blocks, blocks * block_bytes, end_of_data=True)
     sense = _sense(done)
     if not sense.filemark and not sense.wrong_length:
         _require_all(done, len(room))
         return Brought(wanted, wanted * block_bytes)
-    residue = sense.residue
-    blocks = done.bytes_in // block_bytes if residue is None else max(0, wanted - residue)
+    blocks = _before(sense, wanted, arrived=done.bytes_in // block_bytes)
     _require_all(done, blocks * block_bytes)
     if sense.wrong_length:
         return Mismatch(blocks)
@@ -90,9 +89,16 @@ def _read_fixed(device: Device, room: memoryview, block_bytes: int) -> Brought |
 def write_one(device: Device, block: memoryview, method: ProtectionMethod) -> bool:
     """Write a block; whether the drive stands in the last zone. EndOfMedium if it is not on the tape."""
     sent = block if method == ProtectionMethod.NONE else protect(block, method)
-    sense = _sense(device.run(Write6(len(sent)), data_out=sent))
+    try:
+        sense = _sense(device.run(Write6(len(sent)), data_out=sent))
+    except EndOfMedium as end:
+        if Sense.parse(end.sense).residue not in (None, len(sent)):
+            raise _untold(end) from end
+        raise
+    if sense.residue == len(sent):
+        raise EndOfMedium(f"{len(sent)} bytes were not written: {sense}")
     if sense.residue:
-        raise EndOfMedium(f"{sense.residue} of {len(sent)} bytes were not written: {sense}")
+        raise _untold(sense)
     return sense.end_of_medium
 
 
@@ -106,17 +112,20 @@ def write_fixed(device: Device, blocks: memoryview, block_bytes: int) -> tuple[i
         sense = _sense(device.run(Write6(wanted, fixed=True), data_out=blocks))
     except EndOfMedium as end:
         residue = Sense.parse(end.sense).residue
-        end.blocks_written = 0 if residue is None else max(0, wanted - residue)
+        if residue is None or not 0 <= residue <= wanted:
+            raise _untold(end) from end
+        end.blocks_written = wanted - residue
         raise
-    residue = sense.residue
-    return wanted - (residue if residue is not None and 0 <= residue <= wanted else 0), sense.end_of_medium
+    residue = sense.residue or 0
+    if not 0 <= residue <= wanted:
+        raise _untold(sense)
+    return wanted - residue, sense.end_of_medium
 
 
 def _read_block(device: Device, into: memoryview) -> Brought:
     try:
         done = device.run(Read6(len(into)), data_in=into)
-    except BlankCheck as end:
-        _left_at_end(end, len(into))
+    except BlankCheck:
         return Brought(0, 0, end_of_data=True)
     sense = _sense(done)
     if sense.filemark:
@@ -125,17 +134,27 @@ def _read_block(device: Device, into: memoryview) -> Brought:
         _require_all(done, len(into))
         return Brought(1, len(into))
     residue = sense.residue
-    length = done.bytes_in if residue is None else len(into) - residue
+    # Of a block of another size that filled all the room, and of which no length is told, there is more.
+    length = len(into) - residue if residue is not None else done.bytes_in + (done.bytes_in >= len(into))
+    if length <= 0:
+        raise MediumError(f"a block of {length} bytes was read, the drive says: {sense}")
     _require_all(done, min(length, len(into)))
     return Brought(1, min(length, len(into)), truncated=length > len(into))
 
 
-def _left_at_end(end: BlankCheck, wanted: int) -> int:
-    """What was not read of the count; what the drive says of an earlier command is raised again."""
-    sense = Sense.parse(end.sense)
-    if sense.deferred:
-        raise end
-    return wanted if sense.residue is None or not 0 <= sense.residue <= wanted else sense.residue
+def _before(sense: Sense, wanted: int, *, arrived: int = -1) -> int:
+    """How many blocks of the count were read before something ended it; ``arrived`` where the sense does not say.
+
+    MediumError if that cannot be: then nobody knows what was passed.
+    """
+    blocks = arrived if sense.residue is None else wanted - sense.residue
+    if not 0 <= blocks < wanted:
+        raise MediumError(f"how many of {wanted} blocks were read is not known, the drive says: {sense}")
+    return blocks
+
+
+def _untold(said: Sense | EndOfMedium) -> MediumError:
+    return MediumError(f"how much was written is not known, the drive says: {said}")
 
 
 def _require_all(done: Completion, wanted: int) -> None:

@@ -68,6 +68,9 @@ class Mover:
     def rewind(self) -> None:
         """See TapeDrive."""
         self.to_beginning()
+        if not self._drive.telling:
+            # It may have known nothing for a while, after a reset; now it is known again.
+            self._drive.ask_position()
         self.look_for_blank()
 
     def look_for_blank(self) -> None:

@@ -17,6 +17,7 @@ from scsi.modes import ModeParameters
 from scsi.parameters import Attribute, LogParameter, parse_attributes, parse_log_page
 from scsi.positions import BlockLimits
 from scsi.protection import PROTECTION_BYTES, ProtectionMethod, parse_capabilities
+from scsi.sense import Sense
 from scsi.spc import (
     AttributeAction,
     Inquiry,
@@ -61,6 +62,8 @@ _MEMORY_BYTES: Final = 1 << 15
 _ALERT_PAGE, _CAPACITY_PAGE = 0x2E, 0x31
 _REMAINING_PARAMETER, _MOST_PARAMETER = 1, 3
 _WITHOUT_PROTECT_BIT: Final = 0x7F
+_ROUNDED: Final = 0x37
+"""The additional sense code of a parameter that the drive has set to a value near that (rounded)."""
 
 
 class TapeAlert(OpenEnum):
@@ -133,7 +136,9 @@ def set_block_bytes(device: Device, block_bytes: int) -> None:
         device_specific=head.device_specific & _WITHOUT_PROTECT_BIT,
         block_descriptors=pack(BlockDescriptor(density, block_bytes)),
     ).encode(long=False, select=True)
-    device.run(ModeSelect6(len(wanted)), data_out=wanted)
+    done = device.run(ModeSelect6(len(wanted)), data_out=wanted)
+    if Sense.parse(done.sense).asc == _ROUNDED:
+        raise IllegalRequest(f"the drive takes no blocks of {block_bytes} bytes, only of sizes near that")
 
 
 def offered_protection(device: Device) -> ProtectionMethod:
@@ -201,5 +206,5 @@ def _ask_if_known(device: Device, command: Command) -> bytes:
     """The answer; empty if the drive has no such command, page or log."""
     try:
         return device.ask(command)
-    except CheckCondition:
+    except IllegalRequest:
         return b""

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Final
 
 from scsi import drive_reports
+from scsi.attentions import Matter, matter_of
 from scsi.cdb import Command
-from scsi.completion import Completion, Status
+from scsi.completion import Completion, Status, is_deferred
 from scsi.device import Device
 from scsi.drive_position import Told, read_position
 from scsi.errors import (
@@ -26,6 +27,7 @@ from scsi.errors import (
     UnitAttention,
     WriteProtected,
 )
+from scsi.patience import PATIENCE, Patience
 from scsi.protection import ProtectionMethod
 from scsi.sense import Sense
 from scsi.spc import TestUnitReady
@@ -37,9 +39,8 @@ __all__ = ["NOT_BEGUN", "Attachment", "BlockChecks"]
 
 NOT_BEGUN: Final = (AccessDenied, Busy, IllegalRequest, ReservationConflict, WriteProtected)
 """What a drive, or the way to it, says of a command of which it did nothing."""
-_MEDIUM_CHANGED, _RESET, _MODES_CHANGED = 0x28, 0x29, 0x2A
-"""Additional sense codes of unit attentions that matter."""
-_MODE_QUALIFIERS: Final = (0x00, 0x01)
+_MOVED_ASTRAY: Final = (0x14, 0x15, 0x3B, 0x50)
+"""Additional sense codes of trouble with the position: whatever the key says, the tape may have been moved."""
 _BLOCK_COMMANDS: Final = frozenset(bytes((code,)) for code in (0x08, 0x0A, 0x13, 0x14, 0x88, 0x8A, 0x8F))
 """Commands whose lengths count what protects blocks."""
 _ASKING: Final = frozenset(
@@ -59,7 +60,8 @@ class BlockChecks(Enum):
 class Attachment:
     """A drive and what is known of it; whatever can't be known any more is forgotten, never guessed."""
 
-    def __init__(self, transport: Transport, checks: BlockChecks) -> None:
+    def __init__(self, transport: Transport, checks: BlockChecks, *, patience: Patience = PATIENCE) -> None:
+        self.patience = patience
         self.device = Device(transport, dismiss=self._dismiss)
         self.track = Track()
         self.warning = False
@@ -69,7 +71,7 @@ class Attachment:
         self.wanted_protection = ProtectionMethod.NONE
         self.write_protected = False
         self.closed = False
-        self._arrived = self._arriving = self._ejected = False
+        self._arrived = self._arriving = self._ejected = self._unproven = False
         self._block_bytes: int | None = None
         self._protection: ProtectionMethod | None = ProtectionMethod.NONE
         self._offered: ProtectionMethod | None = None if checks is not BlockChecks.UNTOUCHED else ProtectionMethod.NONE
@@ -97,17 +99,17 @@ class Attachment:
         self.leave()
         self._arriving = True
         try:
-            self.run(LoadUnload(load=True))
+            self.patience.until_ready(lambda: self.run(LoadUnload(load=True)))
         finally:
             self._arriving = False
 
-    def require_tape(self) -> None:
-        """Look at a tape that is new; NoMedium, NotReady."""
+    def require_tape(self, *, wait: bool = False) -> None:
+        """Look at a tape that is new, or ``wait`` until it has been drawn in; NoMedium, NotReady."""
         if self.closed:
             message = "the drive is closed"
             raise NoMedium(message)
         if not self._arrived:
-            self._arrive()
+            self._arrive(wait=wait)
         if self._protection != self.wanted_protection:
             self._protect()
 
@@ -143,11 +145,12 @@ class Attachment:
         try:
             yield
         except (NoMedium, NotReady):
-            self.leave()
+            self._lose()
             raise
         except ScsiError as failure:
             known = isinstance(failure, (*NOT_BEGUN, UnitAttention, *handled))
-            if not known or Sense.parse(failure.sense).deferred:
+            astray = isinstance(failure, NOT_BEGUN) and Sense.parse(failure.sense).asc in _MOVED_ASTRAY
+            if not known or astray or is_deferred(failure):
                 self.track.forget()
             raise
         except BaseException:
@@ -176,11 +179,21 @@ class Attachment:
     def leave(self, *, ejected: bool = False) -> None:
         """The tape is gone, or another one has come."""
         self.track, self.warning, self._arrived, self._ejected = Track(), False, False, ejected
+        self._unproven = False
 
-    def _arrive(self) -> None:
+    def _lose(self) -> None:
+        """The same, and nobody here meant it: of the tape that comes next, the position has to be proven first."""
+        unproven = self._arrived or self._unproven
+        self.leave()
+        self._unproven = unproven
+
+    def _arrive(self, *, wait: bool) -> None:
         self._arriving = True
         try:
-            self.device.ready()
+            if wait:
+                self.patience.until_ready(self.device.ready)
+            else:
+                self.device.ready()
             if self._ejected:
                 message = "the tape was unloaded"
                 raise NoMedium(message)
@@ -194,7 +207,9 @@ class Attachment:
             raise
         finally:
             self._arriving = False
-        self._arrived = True
+        if self._unproven:
+            self.track.forget()
+        self._arrived, self._unproven = True, False
 
     def _take_over(self, told: Told) -> None:
         self.warning = told.warning
@@ -246,13 +261,13 @@ class Attachment:
 
     def _dismiss(self, attention: Sense) -> bool:
         """Note what an attention changes; whether the command behind it may be sent again: nothing was built on."""
-        fresh = self._arriving or not self._arrived
-        if attention.asc == _MEDIUM_CHANGED:
-            self.leave()
-        elif attention.asc == _RESET:
-            self.track.forget()
-        elif attention.asc != _MODES_CHANGED or attention.ascq not in _MODE_QUALIFIERS:
+        matter, idle = matter_of(attention), self._arriving or not self._arrived
+        if matter is Matter.NOTHING:
             return True
+        if matter is Matter.MEDIUM:
+            self._lose()
+        elif matter is Matter.ANYTHING:
+            self.track.forget()
         self._block_bytes = None
         self._protection = None if self._offered else ProtectionMethod.NONE
-        return fresh
+        return idle

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessDenied",
+    "BecomingReady",
     "BlankCheck",
     "Busy",
     "CartridgeExists",
@@ -19,6 +20,7 @@ __all__ = [
     "DestinationFull",
     "DeviceBusy",
     "DeviceUrlError",
+    "EncryptionError",
     "EndOfMedium",
     "FieldError",
     "HardwareError",
@@ -52,6 +54,10 @@ class ScsiError(Exception):
     sense: bytes = b""
     """What the device said of it; empty where no device spoke."""
 
+    def add(self, words: str) -> None:
+        """Say more, behind what it says."""
+        self.args = (f"{self}; {words}", *self.args[1:])
+
 
 class FieldError(ScsiError):
     """Bytes that are no such structure, or a value that does not fit its field."""
@@ -63,6 +69,10 @@ class CheckCondition(ScsiError):
 
 class NotReady(CheckCondition):
     """The device cannot work now; it may become ready, or need a hand."""
+
+
+class BecomingReady(NotReady):
+    """The device will be ready by itself: it draws a tape in, or looks into its slots."""
 
 
 class RecoveredError(CheckCondition):
@@ -164,6 +174,10 @@ class WriteProtected(ScsiError):
 
 class WriteOnce(WriteProtected):
     """The tape takes nothing but what is appended, and the drive does not stand at the end of data."""
+
+
+class EncryptionError(ScsiError):
+    """A block that is not read or written with the encryption key and mode that the drive has now."""
 
 
 class BlankCheck(ScsiError):

@@ -99,16 +99,22 @@ def operate(file: int, operation: Operation, count: int = 1) -> None:
 
 
 def read_state(file: int) -> TapeState:
-    """MTIOCGET; OSError."""
+    """MTIOCGET; what the error number means."""
     state = TapeState()
-    fcntl.ioctl(file, _request(_READS, 2, TapeState), state, True)
+    try:
+        fcntl.ioctl(file, _request(_READS, 2, TapeState), state, True)
+    except OSError as failure:
+        raise translate(failure, "state of the drive") from failure
     return state
 
 
 def read_tell(file: int) -> int:
-    """MTIOCPOS: the number of the next object, where the drive tells it; else OSError."""
+    """MTIOCPOS: the number of the next object, where the drive tells it; else what the error number means."""
     tell = _Tell()
-    fcntl.ioctl(file, _request(_READS, 3, _Tell), tell, True)
+    try:
+        fcntl.ioctl(file, _request(_READS, 3, _Tell), tell, True)
+    except OSError as failure:
+        raise translate(failure, "position of the tape") from failure
     return int(tell.number)
 
 

@@ -110,6 +110,8 @@ Specific: TypeAlias = FieldPointer | Progress | RetryCount | SegmentPointer | by
 """What the sense key makes of its three bytes; bytes where no meaning is known."""
 
 _SPECIFIC_BYTES: Final = 3
+_LENGTH_AT: Final = 7
+"""Where, in both formats, the length of what follows stands; flags and information of the fixed one lie before it."""
 _VALID: Final = 0x80
 _SPECIFIC: Final[Mapping[SenseKey, type[FieldPointer | Progress | RetryCount | SegmentPointer]]] = {
     SenseKey.NO_SENSE: Progress,
@@ -206,6 +208,20 @@ class Sense:
     def deferred(self) -> bool:
         """Whether an earlier command is meant."""
         return self.format in (SenseFormat.FIXED_DEFERRED, SenseFormat.DESCRIPTORS_DEFERRED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was read by which a command tells what it did; what was built is whole."""
+        size = len(self.raw)
+        if self.format in _DESCRIPTORS:
+            return not size or (size > _LENGTH_AT and size >= _Head.BYTES + self.raw[_LENGTH_AT])
+        return self.format in _FIXED and (not size or size >= _LENGTH_AT)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is told: neither key nor code nor flags."""
+        told = (self.key, self.asc, self.ascq, self.filemark, self.end_of_medium, self.wrong_length)
+        return not any(told)
 
     @property
     def residue(self) -> int | None:

@@ -52,13 +52,13 @@ class StDrive:
     @property
     def loaded(self) -> bool:
         """See TapeDrive."""
-        return self._file is not None and not self._ejected and State.ONLINE in mtio.read_state(self._file).state
+        return self._file is not None and not self._ejected and State.ONLINE in self._state(self._file)
 
     @property
     def write_protected(self) -> bool:
         """See TapeDrive."""
         with self._turn() as file:
-            return self._read_only or State.WRITE_PROTECTED in mtio.read_state(file).state
+            return self._read_only or State.WRITE_PROTECTED in self._state(file)
 
     def write_blocks(self, blocks: memoryview, block_bytes: int) -> WriteOutcome:
         """See TapeDrive."""
@@ -106,7 +106,7 @@ class StDrive:
                 # The driver does not tell how many of them fitted.
                 self.track.forget()
                 raise
-            self._warning |= State.END_OF_TAPE in mtio.read_state(file).state
+            self._warning |= State.END_OF_TAPE in self._state(file)
             if count:
                 self.track.write(marks=count)
             return WriteOutcome(count, self._warning)
@@ -212,7 +212,7 @@ class StDrive:
         self.require_position()
         length = self._read_whole(file, block_bytes)
         # Adapters that tell no residual let the driver believe that something came from beyond the end of data.
-        if State.END_OF_DATA in mtio.read_state(file).state:
+        if State.END_OF_DATA in self._state(file):
             self.track.reach_end()
             return Stop.END_OF_DATA, 0
         if length:
@@ -278,6 +278,14 @@ class StDrive:
             self.track.forget()
         raise condition from failure
 
+    def _state(self, file: int) -> State:
+        try:
+            return mtio.read_state(file).state
+        except ScsiError:
+            # What has just passed is not known either.
+            self.track.forget()
+            raise
+
     def _moves(self) -> StMover | Counter:
         return self._mover if self._telling else self._counter
 
@@ -298,7 +306,7 @@ class StDrive:
         if self._file is None or self._ejected:
             raise NoMedium(f"{self._path}: no tape is loaded")
         if not self._arrived:
-            if State.ONLINE not in mtio.read_state(self._file).state:
+            if State.ONLINE not in self._state(self._file):
                 raise NoMedium(f"{self._path}: no tape is loaded")
             self.operate(Operation.SET_BLOCK, 0)
             self._arrived, self._telling = True, tells(self._file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from scsi import mtio
-from scsi.errors import BlankCheck, MediumError
+from scsi.errors import BlankCheck, MediumError, ScsiError
 from scsi.mtio import Operation
 from scsi.tape import SpaceOutcome, Stop
 from scsi.track import UNKNOWN, Track
@@ -26,7 +26,7 @@ def tells(file: int) -> bool:
     """Whether drive and driver tell the number of the next object."""
     try:
         mtio.read_tell(file)
-    except OSError:
+    except ScsiError:
         return False
     return True
 
@@ -38,7 +38,8 @@ class StMover:
         self._node = node
 
     def arrive(self) -> int:
-        """Take over where the drive says that it stands."""
+        """Take over where the drive says that it stands; if it does not say, nobody knows."""
+        self._node.track.forget()
         at, state = mtio.read_tell(self._node.file), mtio.read_state(self._node.file)
         start = at - state.block if state.block >= 0 else None
         self._node.track.stand(at, file=state.file if state.file >= 0 else UNKNOWN, file_start=start)

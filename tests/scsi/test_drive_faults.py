@@ -1,10 +1,9 @@
-"""Everything that can go wrong, at every command of a write and of a read: the right exception, no wrong position."""
+"""What goes wrong on the way or in the drive, at every command: the right exception, and no wrong position."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,113 +13,52 @@ from scsi.cdb import Command
 from scsi.completion import Completion, Status
 from scsi.drive import ScsiDrive
 from scsi.errors import PositionUnknown, ScsiError
-from scsi.ssc import Read6, ReadPosition, Space6, Write6, WriteFilemarks6
-from scsi.transports.transport import Room
-from scsi.transports.virtual import TargetTransport
+from scsi.ssc import Read6, Write6, WriteFilemarks6
 from scsi.virtual.target import DriveTarget
 from tests.scsi.drive_contract import A, B, C
+from tests.scsi.faults import fixed
+from tests.scsi.faulty import AT_ONCE, Fault, Faulty, bench, fresh, objects, opened, told
 from tests.scsi.target_bench import drive_target
-
-NOWHERE = bytes.fromhex("14" + 19 * "00")
-"""READ POSITION: block and byte count unknown, location unknown, as tgtd's drive answers."""
 
 
 def sense(key: int, asc: int, ascq: int, *, deferred: bool = False) -> Completion:
-    """CHECK CONDITION with fixed sense, 18 bytes (SPC-4 4.5.3)."""
-    raw = bytes((0x71 if deferred else 0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0))
-    return Completion(Status.CHECK_CONDITION, sense=raw)
+    """CHECK CONDITION with fixed sense."""
+    return Completion(Status.CHECK_CONDITION, sense=fixed(key, asc, ascq, deferred=deferred))
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What comes instead of an answer; ``undone`` if the command was surely not begun, ``resets`` if it rewinds."""
-
-    comes: Completion | ScsiError
-    ends_in: type[ScsiError]
-    undone: bool = False
-    resets: bool = False
-    lasts: bool = False
-
-
-FAULTS = {
-    "no medium": Fault(sense(2, 0x3A, 0x00), errors.NoMedium, undone=True),
-    "not ready": Fault(sense(2, 0x04, 0x01), errors.NotReady, undone=True),
-    "medium error": Fault(sense(3, 0x0C, 0x00), errors.MediumError),
-    "hardware error": Fault(sense(4, 0x44, 0x00), errors.HardwareError),
-    "unknown command": Fault(sense(5, 0x20, 0x00), errors.UnknownCommand, undone=True),
-    "invalid field": Fault(sense(5, 0x24, 0x00), errors.InvalidField, undone=True),
-    "other medium": Fault(sense(6, 0x28, 0x00), errors.UnitAttention, undone=True),
-    "reset": Fault(sense(6, 0x29, 0x00), errors.UnitAttention, undone=True, resets=True),
-    "modes changed": Fault(sense(6, 0x2A, 0x01), errors.UnitAttention, undone=True),
-    "write protected": Fault(sense(7, 0x27, 0x00), errors.WriteProtected, undone=True),
-    "vendor's own": Fault(sense(9, 0x80, 0x01), errors.CheckCondition),
-    "aborted": Fault(sense(0xB, 0x4B, 0x00), errors.CommandAborted),
-    "deferred": Fault(sense(3, 0x0C, 0x00, deferred=True), errors.MediumError),
-    "unknown key": Fault(sense(0xF, 0x00, 0x00), errors.CheckCondition),
-    "busy": Fault(Completion(Status.BUSY), errors.Busy, undone=True),
-    "queue full": Fault(Completion(Status.TASK_SET_FULL), errors.Busy, undone=True),
-    "reserved": Fault(Completion(Status.RESERVATION_CONFLICT), errors.ReservationConflict, undone=True),
-    "task aborted": Fault(Completion(Status.TASK_ABORTED), errors.CommandAborted),
-    "strange status": Fault(Completion(Status(0x22)), errors.CheckCondition),
-    "late": Fault(errors.CommandTimeout("late"), errors.CommandTimeout),
-    "lost": Fault(errors.TransportLost("lost"), errors.TransportLost, lasts=True),
+UNDONE: dict[str, tuple[Fault, type[ScsiError]]] = {
+    "no medium": (Fault(sense(2, 0x3A, 0x00)), errors.NoMedium),
+    "not ready": (Fault(sense(2, 0x04, 0x01)), errors.BecomingReady),
+    "unknown command": (Fault(sense(5, 0x20, 0x00)), errors.UnknownCommand),
+    "invalid field": (Fault(sense(5, 0x24, 0x00)), errors.InvalidField),
+    "other medium": (Fault(sense(6, 0x28, 0x00)), errors.UnitAttention),
+    "reset": (Fault(sense(6, 0x29, 0x00), resets=True), errors.UnitAttention),
+    "modes changed": (Fault(sense(6, 0x2A, 0x01)), errors.UnitAttention),
+    "write protected": (Fault(sense(7, 0x27, 0x00)), errors.WriteProtected),
+    "busy": (Fault(Completion(Status.BUSY)), errors.Busy),
+    "queue full": (Fault(Completion(Status.TASK_SET_FULL)), errors.Busy),
+    "reserved": (Fault(Completion(Status.RESERVATION_CONFLICT)), errors.ReservationConflict),
+    "auto contingent allegiance": (Fault(Completion(Status.ACA_ACTIVE)), errors.CheckCondition),
+    "not sent": (Fault(errors.AccessDenied("not sent")), errors.AccessDenied),
 }
-
-
-class Faulty:
-    """A transport that lets command number ``at`` fail, before or after the target has carried it out."""
-
-    def __init__(self, target: DriveTarget, *, telling: bool) -> None:
-        self.commands = list[Command]()
-        self.plan: tuple[int, Fault, bool] | None = None
-        self._target, self._telling = target, telling
-        self._way = TargetTransport(target.session())
-
-    def execute(
-        self,
-        command: Command | bytes,
-        *,
-        data_out: bytes | memoryview = b"",
-        data_in: Room = 0,
-        timeout: float | None = None,
-    ) -> Completion:
-        assert isinstance(command, Command)
-        number = len(self.commands)
-        self.commands.append(command)
-        if self.plan is None or not (number == self.plan[0] or (self.plan[1].lasts and number > self.plan[0])):
-            return self._answer(command, data_out, data_in)
-        _, fault, carried_out = self.plan
-        if carried_out and number == self.plan[0]:
-            self._answer(command, data_out, data_in)
-        if fault.resets:
-            self._target.deck.drive.rewind()
-        if isinstance(fault.comes, ScsiError):
-            raise fault.comes
-        return fault.comes
-
-    def close(self) -> None:
-        self._way.close()
-
-    def _answer(self, command: Command, data_out: bytes | memoryview, data_in: Room) -> Completion:
-        if isinstance(command, ReadPosition) and not self._telling:
-            return Completion(Status.GOOD, NOWHERE, bytes_in=len(NOWHERE))
-        return self._way.execute(command, data_out=data_out, data_in=data_in)
-
-
-@contextmanager
-def bench(directory: Path, *, telling: bool) -> Iterator[tuple[ScsiDrive, Faulty, DriveTarget]]:
-    """A drive with a tape of four blocks and two filemarks, at its beginning, and where it really stands."""
-    with drive_target(directory) as target:
-        for block in (A, B, C):
-            target.deck.drive.write_blocks(memoryview(block), 512)
-        target.deck.drive.write_filemarks(1)
-        target.deck.drive.write_blocks(memoryview(A), 512)
-        target.deck.drive.write_filemarks(1)
-        target.deck.drive.rewind()
-        way = Faulty(target, telling=telling)
-        drive = ScsiDrive(way)
-        drive.rewind()
-        yield drive, way, target
+"""The command was surely not begun."""
+OPEN: dict[str, tuple[Fault, type[ScsiError]]] = {
+    "medium error": (Fault(sense(3, 0x0C, 0x00)), errors.MediumError),
+    "hardware error": (Fault(sense(4, 0x44, 0x00)), errors.HardwareError),
+    "vendor's own": (Fault(sense(9, 0x80, 0x01)), errors.CheckCondition),
+    "aborted": (Fault(sense(0xB, 0x4B, 0x00)), errors.CommandAborted),
+    "deferred": (Fault(sense(3, 0x0C, 0x00, deferred=True)), errors.MediumError),
+    "deferred refusal": (Fault(sense(5, 0x24, 0x00, deferred=True)), errors.MediumError),
+    "unknown key": (Fault(sense(0xF, 0x00, 0x00)), errors.CheckCondition),
+    "task aborted": (Fault(Completion(Status.TASK_ABORTED)), errors.CommandAborted),
+    "strange status": (Fault(Completion(Status(0x22))), errors.CheckCondition),
+    "no sense": (Fault(Completion(Status.CHECK_CONDITION)), errors.CheckCondition),
+    "sense of zeros": (Fault(Completion(Status.CHECK_CONDITION, sense=bytes(18))), errors.CheckCondition),
+    "sense that says nothing": (Fault(sense(0, 0, 0)), errors.CheckCondition),
+    "late": (Fault(errors.CommandTimeout("late")), errors.CommandTimeout),
+    "lost": (Fault(errors.TransportLost("lost"), lasts=True), errors.TransportLost),
+}
+"""It may have been carried out, or not."""
 
 
 def writes(drive: ScsiDrive) -> None:
@@ -142,76 +80,130 @@ def reads(drive: ScsiDrive) -> None:
     drive.space_end_of_data()
 
 
-def told(drive: ScsiDrive) -> int | None:
-    """Where the drive says that it stands, if it does."""
-    try:
-        return drive.position().block_number
-    except ScsiError:
-        return None
+def faults() -> Iterator[tuple[str, Fault, type[ScsiError]]]:
+    """All of them, carried out and not where that can be."""
+    for name, (fault, kind) in UNDONE.items():
+        yield name, fault, kind
+    for name, (fault, kind) in OPEN.items():
+        yield name, fault, kind
+        yield name, replace(fault, carried_out=True), kind
 
 
 @pytest.mark.parametrize("telling", [True, False])
 @pytest.mark.parametrize("work", [writes, reads])
-@pytest.mark.parametrize("name", FAULTS)
-def test_never_a_wrong_position(name: str, work: Callable[[ScsiDrive], None], telling: bool, tmp_path: Path) -> None:
-    fault = FAULTS[name]
-    with bench(_made(tmp_path / "dry"), telling=telling) as (drive, way, _):
-        before = len(way.commands)
+def test_never_a_wrong_position(work: Callable[[ScsiDrive], None], telling: bool, tmp_path: Path) -> None:
+    with drive_target(tmp_path) as target:
+        for name, fault, kind in faults():
+            drive, way = opened(target, telling=telling)
+            work(drive)
+            fresh(target)
+            drive.rewind()
+            before = len(way.commands)
+            work(drive)
+            commands = way.commands[before:]
+            for ahead, command in enumerate(commands):
+                if kind is errors.UnknownCommand:
+                    # That it believes for good.
+                    drive, way = opened(target, telling=telling)
+                    read_two(drive)
+                fresh(target)
+                drive.rewind()
+                way.plan(ahead, fault)
+                failure = failure_of(work, drive)
+                where = (name, command, fault.carried_out, failure)
+                judge(drive, way, target=target, where=where)
+                assert failure is None or isinstance(failure, kind | PositionUnknown), where
+                if ahead == 0 or isinstance(command, WriteFilemarks6):
+                    # The first of a call: nothing was done that could be told instead.
+                    assert isinstance(failure, kind), where
+
+
+def test_arriving(tmp_path: Path) -> None:
+    """At every command by which a drive is looked at for the first time."""
+    with drive_target(tmp_path) as target:
+        commands = opened(target)[1].commands
+        for name, fault, kind in faults():
+            for number, command in enumerate(commands):
+                fresh(target)
+                way = Faulty(target)
+                way.plan(number, fault)
+                drive = ScsiDrive(way, patience=AT_ONCE)
+                failure = failure_of(writes, drive)
+                where = (name, command, fault.carried_out, failure)
+                assert failure is None or isinstance(failure, kind | PositionUnknown), where
+                judge(drive, way, target=target, where=where)
+                way.close()
+
+
+def judge(drive: ScsiDrive, way: Faulty, *, target: DriveTarget, where: object) -> None:
+    """The position is right or unknown; and right once the drive can be asked."""
+    really = target.deck.drive.position().block_number
+    assert told(drive) in (None, really), where
+    way.heal()
+    assert told(drive) == (really if way.telling else told(drive)), where
+
+
+def failure_of(work: Callable[[ScsiDrive], None], drive: ScsiDrive) -> ScsiError | None:
+    """What the work raises of ours. Anything else is not caught."""
+    try:
         work(drive)
-        commands = len(way.commands) - before
-    for number in range(commands):
-        for carried_out in (False,) if fault.undone else (False, True):
-            with bench(_made(tmp_path / f"{number}{carried_out}"), telling=telling) as (drive, way, target):
-                assert len(way.commands) == before
-                way.plan = before + number, fault, carried_out
-                at_fault = None
-                try:
-                    work(drive)
-                except ScsiError as failure:
-                    at_fault = failure
-                command = way.commands[before + number]
-                where = (command, carried_out, at_fault)
-                known, really = told(drive), target.deck.drive.position().block_number
-                assert known in (None, really), where
-                if telling and not fault.lasts:
-                    assert known == really, where
-                if isinstance(command, Write6 | WriteFilemarks6 | Read6 | Space6) and at_fault is not None:
-                    assert isinstance(at_fault, fault.ends_in), where
+    except ScsiError as failure:
+        return failure
+    return None
 
 
-@pytest.mark.parametrize(("name", "kinds"), [("reset", (Write6, Read6)), ("late", (Write6, Read6))])
-def test_nothing_is_written_where_nobody_knows(name: str, kinds: tuple[type[Command], ...], tmp_path: Path) -> None:
-    for work in (writes, reads):
-        with bench(_made(tmp_path / work.__name__), telling=True) as (drive, way, target):
-            # The first command of writes asks for the sizes of blocks.
-            way.plan = len(way.commands) + 1, FAULTS[name], False
-            with pytest.raises(FAULTS[name].ends_in):
-                work(drive)
-            assert isinstance(way.commands[way.plan[0]], kinds)
-            at = target.deck.drive.position()
+@pytest.mark.parametrize("name", ["reset", "late", "medium error", "strange status", "other medium", "no medium"])
+@pytest.mark.parametrize(("work", "kind"), [(writes, Write6), (reads, Read6)])
+def test_nothing_is_written_where_nobody_knows(
+    name: str, work: Callable[[ScsiDrive], None], kind: type[Command], tmp_path: Path
+) -> None:
+    fault, raised = (UNDONE | OPEN)[name]
+    if (name, work) == ("medium error", reads):
+        return  # the drive goes back by itself, and asks
+    with bench(tmp_path) as (drive, way, target):
+        # The first command asks for the sizes of blocks.
+        way.plan(1, fault)
+        with pytest.raises(raised):
+            work(drive)
+        assert isinstance(way.commands[way.at or 0], kind)
+        before = target.deck.drive.position()
+        for _ in range(2):
             with pytest.raises(PositionUnknown):
                 drive.write_blocks(memoryview(C), 512)
             with pytest.raises(PositionUnknown):
+                drive.write_filemarks(1)
+            with pytest.raises(PositionUnknown):
                 drive.read_blocks(memoryview(bytearray(512)), 512)
-            assert target.deck.drive.position() == at
-            assert drive.position().block_number == at.block_number
-            assert drive.write_blocks(memoryview(C), 512).blocks == 1
+        assert target.deck.drive.position() == before
+        assert drive.position().block_number == before.block_number
+        assert drive.write_blocks(memoryview(C), 512).blocks == 1
 
 
-def test_attentions_that_are_no_matter(tmp_path: Path) -> None:
-    with bench(_made(tmp_path / "one"), telling=True) as (drive, way, _):
-        way.plan = len(way.commands) + 1, Fault(sense(6, 0x3F, 0x01), errors.UnitAttention), False
-        writes(drive)
-        assert drive.position().block_number == 4
+def test_what_was_done_of_a_call_is_told_first(tmp_path: Path) -> None:
+    """Of two blocks the second fails. Where that says nothing of the first, one is told, and the failure comes next."""
+    refusals = (errors.IllegalRequest, errors.ReservationConflict, errors.WriteProtected)
+    told_first = (*refusals, errors.Busy, errors.AccessDenied)
+    with drive_target(tmp_path) as target:
+        for name, (fault, kind) in (UNDONE | OPEN).items():
+            for work in (write_two, read_two):
+                drive, way = opened(target)
+                # The first command asks for the sizes of blocks.
+                way.plan(2, replace(fault, lasts=True))
+                if issubclass(kind, told_first):
+                    assert work(drive) == 1, name
+                with pytest.raises(kind):
+                    work(drive)
+                way.heal()
+                assert told(drive) == (0 if fault.resets else 1), name
+                if work is write_two:
+                    assert objects(target)[:1] == [A], name
 
 
-def test_recovered_errors_are_done(tmp_path: Path) -> None:
-    with bench(_made(tmp_path / "one"), telling=True) as (drive, way, _):
-        way.plan = len(way.commands) + 1, Fault(sense(1, 0x18, 0x00), errors.RecoveredError), True
-        writes(drive)
-        assert drive.position().block_number == 4
+def write_two(drive: ScsiDrive) -> int:
+    """Two blocks; how many were written."""
+    return drive.write_blocks(memoryview(A + B), 512).blocks
 
 
-def _made(directory: Path) -> Path:
-    directory.mkdir()
-    return directory
+def read_two(drive: ScsiDrive) -> int:
+    """Two blocks; how many were read."""
+    return drive.read_blocks(memoryview(bytearray(1024)), 512).blocks
