@@ -14,9 +14,8 @@ class Matter(Enum):
     """What may be otherwise than before."""
 
     NOTHING = "nothing that was known"
-    SETTINGS = "what hosts had set"
     MEDIUM = "the medium"
-    ANYTHING = "anything: settings, and where the tape stands"
+    ANYTHING = "anything: what hosts had set, and where the tape stands, by a reset or by another host at work"
 
 
 _ANY: Final = -1
@@ -25,14 +24,8 @@ _MATTERS: Final = {
     (0x0A, _ANY): Matter.NOTHING,  # log full
     (0x0B, _ANY): Matter.NOTHING,  # warnings
     (0x28, _ANY): Matter.MEDIUM,
-    (0x2A, 0x00): Matter.SETTINGS,
-    (0x2A, 0x01): Matter.SETTINGS,
-    (0x2A, 0x02): Matter.NOTHING,  # log parameters
-    # What others do once a reservation is gone, nobody tells.
-    **{(0x2A, ascq): Matter.ANYTHING for ascq in (0x03, 0x04, 0x05)},
-    **{(0x2A, ascq): Matter.NOTHING for ascq in (0x06, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x14, 0x15)},
-    # A tape that is in clear from here on, or has another key, is not what was meant.
-    **{(0x2A, ascq): Matter.SETTINGS for ascq in (0x0D, 0x11, 0x12, 0x13)},
+    # Not mode parameters, reservations and encryption: who changes those may also move the tape.
+    **{(0x2A, ascq): Matter.NOTHING for ascq in (0x02, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x14, 0x15)},
     **{(0x3F, ascq): Matter.NOTHING for ascq in (0x03, 0x04, 0x05, 0x0E, 0x0F)},
     # The medium is loadable, so it is not loaded.
     (0x3F, 0x10): Matter.MEDIUM,

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from scsi import drive_reports
 from scsi.completion import Completion, is_deferred
-from scsi.drive_blocks import Brought, Mismatch, Reader, write_fixed, write_one
+from scsi.drive_blocks import Brought, Mismatch, Reader, write_fixed, write_marks, write_one
 from scsi.drive_moves import Mover
 from scsi.drive_reports import TapeAlert
 from scsi.drive_state import NOT_BEGUN, Attachment, BlockChecks
@@ -27,7 +27,6 @@ from scsi.patience import PATIENCE, Patience
 from scsi.positions import BlockLimits
 from scsi.protection import PROTECTION_BYTES, ProtectionMethod
 from scsi.reservation import Reservation, ReservationKind, release, reserve
-from scsi.sense import Sense
 from scsi.ssc import Erase6, LoadUnload, WriteFilemarks6
 from scsi.tape import MAX_BLOCK_BYTES, MAX_FILEMARKS, Capacity, Position, ReadOutcome, SpaceOutcome, Stop, WriteOutcome
 from scsi.transports.transport import Room, Transport
@@ -326,21 +325,18 @@ class ScsiDrive:
 
     def _write_marks(self, count: int) -> None:
         try:
-            sense = Sense.parse(self._drive.run(WriteFilemarks6(count), EndOfMedium).sense)
-            if sense.residue:
-                raise EndOfMedium(f"not all of {count} filemarks were written: {sense}")
+            with self._drive.judged(EndOfMedium):
+                written, warned = write_marks(self._device, count)
+            if written < count:
+                raise EndOfMedium(f"only {written} of {count} filemarks were written", blocks_written=written)
         except EndOfMedium as end:
             self._drive.warning = True
-            residue = (Sense.parse(end.sense) if end.sense else sense).residue
-            if residue is None or not 0 <= residue <= count:
-                self._drive.track.forget()
-            elif residue < count:
-                end.blocks_written = count - residue
+            if end.blocks_written:
                 self._drive.track.write(marks=end.blocks_written)
             raise
         if count:
             self._drive.track.write(marks=count)
-        self._drive.warning |= sense.end_of_medium
+        self._drive.warning |= warned
 
     def _read_some(self, into: memoryview, block_bytes: int) -> tuple[Brought, Stop | None]:
         """Read with one command; what came, and what stopped it."""

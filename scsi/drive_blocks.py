@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,9 +11,9 @@ from scsi.device import Device
 from scsi.errors import BlankCheck, EndOfMedium, MediumError
 from scsi.protection import PROTECTION_BYTES, ProtectionMethod, protect, strip
 from scsi.sense import Sense
-from scsi.ssc import Read6, Write6
+from scsi.ssc import Read6, Write6, WriteFilemarks6
 
-__all__ = ["Brought", "Mismatch", "Reader", "write_fixed", "write_one"]
+__all__ = ["Brought", "Mismatch", "Reader", "write_fixed", "write_marks", "write_one"]
 
 _NOTHING_SAID: Final = Sense.parse(b"")
 
@@ -79,7 +80,9 @@ def _read_fixed(device: Device, room: memoryview, block_bytes: int) -> Brought |
     if not sense.filemark and not sense.wrong_length:
         _require_all(done, len(room))
         return Brought(wanted, wanted * block_bytes)
-    blocks = _before(sense, wanted, arrived=done.bytes_in // block_bytes)
+    # A block of another size is among the bytes that came.
+    arrived = -1 if sense.wrong_length else done.bytes_in // block_bytes
+    blocks = _before(sense, wanted, arrived=arrived)
     _require_all(done, blocks * block_bytes)
     if sense.wrong_length:
         return Mismatch(blocks)
@@ -108,18 +111,29 @@ def write_fixed(device: Device, blocks: memoryview, block_bytes: int) -> tuple[i
     EndOfMedium has ``blocks_written``.
     """
     wanted = len(blocks) // block_bytes
+    return _count_written(lambda: device.run(Write6(wanted, fixed=True), data_out=blocks), wanted)
+
+
+def write_marks(device: Device, count: int) -> tuple[int, bool]:
+    """Write filemarks; likewise, ``blocks_written`` being filemarks."""
+    return _count_written(lambda: device.run(WriteFilemarks6(count)), count)
+
+
+def _count_written(write: Callable[[], Completion], wanted: int) -> tuple[int, bool]:
     try:
-        sense = _sense(device.run(Write6(wanted, fixed=True), data_out=blocks))
+        sense = _sense(write())
     except EndOfMedium as end:
         residue = Sense.parse(end.sense).residue
-        if residue is None or not 0 <= residue <= wanted:
+        # Of one, it is clear what is left.
+        left = wanted if residue is None and wanted == 1 else residue
+        if left is None or not 0 < left <= wanted:
             raise _untold(end) from end
-        end.blocks_written = wanted - residue
+        end.blocks_written = wanted - left
         raise
-    residue = sense.residue or 0
-    if not 0 <= residue <= wanted:
+    left = sense.residue or 0
+    if not 0 <= left <= wanted:
         raise _untold(sense)
-    return wanted - residue, sense.end_of_medium
+    return wanted - left, sense.end_of_medium
 
 
 def _read_block(device: Device, into: memoryview) -> Brought:

@@ -80,7 +80,7 @@ CONDITIONS: Final[Sequence[tuple[int, type[ScsiError] | None, After, str]]] = (
     (0x6, None, AGAIN, "0017 0a00 0b00 0b01 0b02 0b03 2a02 2a06 2a07 2a08 2a09 2a0a 2a10 2a14"),
     (0x6, None, AGAIN, "2a15 3f03 3f04 3f05 3f0e 3f0f 5a00 5a01 5b00 5b01 5b02 5b03 5d00 5dff"),
     (0x6, None, AGAIN, "5e00"),
-    (0x6, errors.UnitAttention, KEPT, "2a00 2a01 2a0d 2a11 2a12 2a13"),
+    (0x6, errors.UnitAttention, GONE, "2a00 2a01 2a0d 2a11 2a12 2a13"),
     (0x6, errors.UnitAttention, GONE, "0000 2800 2801 2802 2803 2900 2901 2902 2903 2904 2905 2906 2907 2a03"),
     (0x6, errors.UnitAttention, GONE, "2a04 2a05 2f00 2f01 2f02 3000 3b12 3b13 3b14 3b15 3b18 3b19 3b1a 3b1b"),
     (0x6, errors.UnitAttention, GONE, "3f00 3f01 3f02 3f10 3f11 5a02 5a03"),
