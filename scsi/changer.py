@@ -89,7 +89,7 @@ class Changer:
         """
         with self._lock:
             try:
-                self._carry(MoveMedium(self.addresses.first_arm, source, destination), source, destination)
+                self._carry(MoveMedium(self._arm(), source, destination), source, destination)
             except IllegalRequest as refusal:
                 self._explain(refusal, source, destination)
                 raise
@@ -126,8 +126,7 @@ class Changer:
         with self._lock:
             if self._exchanges:
                 try:
-                    arm = self.addresses.first_arm
-                    self._carry(ExchangeMedium(arm, source, first, second), source, first, second)
+                    self._carry(ExchangeMedium(self._arm(), source, first, second), source, first, second)
                     return
                 except UnknownCommand:
                     self._exchanges = False
@@ -170,6 +169,14 @@ class Changer:
     def _dismiss(self, attention: Sense) -> bool:
         self._survey.forget()
         return not self._carrying or matter_of(attention) is Matter.NOTHING
+
+    def _arm(self) -> int:
+        """For a movement; what happened since the library was last looked at stops that here already."""
+        self._carrying = self._survey.begun
+        try:
+            return self.addresses.first_arm
+        finally:
+            self._carrying = False
 
     def _carry(self, command: MoveMedium | ExchangeMedium, *addresses: int) -> None:
         """Move between these addresses; if that fails on the way, its error says what is there now."""

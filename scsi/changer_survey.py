@@ -73,6 +73,8 @@ class Survey:
         self._device = device
         self._addresses: ElementAddresses | None = None
         self._identifies = True
+        self.begun = False
+        """Whether it was ever answered."""
 
     def forget(self) -> None:
         """The geometry may have changed."""
@@ -84,6 +86,7 @@ class Survey:
             answer = self._answer(ModeSense6(ElementAddresses.PAGE, _PAGE_BYTES), patience)
             pages = ModeParameters.parse(answer, long=False).pages
             self._addresses = next((page for page in pages if isinstance(page, ElementAddresses)), None)
+            self.begun = True
         if self._addresses is None:
             message = "the changer does not tell which elements it has"
             raise NoSuchElement(message)
