@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scsi.cdb import Command
 from scsi.completion import Completion, Status
-from scsi.drive import ScsiDrive
+from scsi.drive import BlockChecks, ScsiDrive
 from scsi.errors import ScsiError
 from scsi.patience import Patience
 from scsi.ssc import ReadPosition
@@ -20,7 +20,7 @@ from scsi.virtual.target import DriveTarget
 from tests.scsi.drive_contract import A, B, C
 from tests.scsi.target_bench import drive_target
 
-__all__ = ["AT_ONCE", "Fault", "Faulty", "bench", "fresh", "objects", "told"]
+__all__ = ["AT_ONCE", "Fault", "Faulty", "bench", "checks_with", "fresh", "objects", "told"]
 
 NOWHERE = bytes.fromhex("14" + 19 * "00")
 """READ POSITION: block and byte count unknown, location unknown, as tgtd's drive answers."""
@@ -135,9 +135,14 @@ def opened(target: DriveTarget, *, telling: bool = True, equal_blocks: bool = Fa
     """Another host's drive on a fresh tape, and the way to it."""
     fresh(target)
     way = Faulty(target, telling=telling)
-    drive = ScsiDrive(way, equal_blocks=equal_blocks, patience=AT_ONCE)
+    drive = ScsiDrive(way, equal_blocks=equal_blocks, checks=checks_with(equal_blocks=equal_blocks), patience=AT_ONCE)
     drive.rewind()
     return drive, way
+
+
+def checks_with(*, equal_blocks: bool) -> BlockChecks:
+    """Blocks that both ends check travel one by one."""
+    return BlockChecks.OFF if equal_blocks else BlockChecks.ON
 
 
 def told(drive: ScsiDrive) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 from scsi import errors
 from scsi.cdb import Command
 from scsi.completion import Completion, Status
-from scsi.drive import ScsiDrive
+from scsi.drive import BlockChecks, ScsiDrive
 from scsi.errors import NoMedium, PositionUnknown, UnitAttention
 from scsi.protection import ProtectionMethod
 from scsi.reservation import ReservationKind
@@ -135,7 +135,7 @@ def test_block_size_set_by_another_host(tmp_path: Path) -> None:
 def opened_beside(target: DriveTarget) -> tuple[ScsiDrive, Faulty]:
     """Another host on the same tape, at its beginning."""
     way = Faulty(target)
-    drive = ScsiDrive(way, equal_blocks=True)
+    drive = ScsiDrive(way, equal_blocks=True, checks=BlockChecks.OFF)
     drive.rewind()
     return drive, way
 
@@ -252,7 +252,7 @@ class Rounding(TargetTransport):
 def test_a_block_size_that_was_rounded_is_not_used(tmp_path: Path) -> None:
     with drive_target(tmp_path) as target:
         fresh(target)
-        drive = ScsiDrive(Rounding(target.session()), equal_blocks=True)
+        drive = ScsiDrive(Rounding(target.session()), equal_blocks=True, checks=BlockChecks.OFF)
         drive.rewind()
         with pytest.raises(errors.IllegalRequest, match="512 bytes"):
             drive.write_blocks(memoryview(A + B), 512)

@@ -125,6 +125,8 @@ def test_arriving(tmp_path: Path) -> None:
         for name, fault, kind in faults():
             for number, command in enumerate(commands):
                 fresh(target)
+                # Nor is it as whoever was here last has left it.
+                target.reset()
                 way = Faulty(target)
                 way.plan(number, fault)
                 drive = ScsiDrive(way, patience=AT_ONCE)

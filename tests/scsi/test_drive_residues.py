@@ -19,7 +19,7 @@ from scsi.transports.transport import Room
 from scsi.transports.virtual import TargetTransport
 from scsi.virtual.target import DriveTarget
 from tests.scsi.drive_contract import LONG, SHORT, A, B, C
-from tests.scsi.faulty import AT_ONCE, told
+from tests.scsi.faulty import AT_ONCE, checks_with, told
 from tests.scsi.target_bench import drive_target
 
 Spoil = Callable[[Completion], Completion]
@@ -62,7 +62,8 @@ def spoiling(directory: Path, *, equal_blocks: bool, reads: bool = False) -> Ite
                 else:
                     tape.write_blocks(memoryview(item), len(item))
             way = Spoiling(target, reads=reads)
-            drive = ScsiDrive(way, equal_blocks=equal_blocks, patience=AT_ONCE)
+            checks = checks_with(equal_blocks=equal_blocks)
+            drive = ScsiDrive(way, equal_blocks=equal_blocks, checks=checks, patience=AT_ONCE)
             drive.rewind()
             return Rig(drive, way, target)
 
