@@ -17,7 +17,7 @@ from scsi.completion import Completion
 from scsi.device import Device
 from scsi.devices import SG_SCHEME, ST_SCHEME, open_drive, open_transport
 from scsi.drive import ScsiDrive
-from scsi.errors import DeviceUrlError, NoMedium, NotReady, ScsiError
+from scsi.errors import DeviceUrlError, NoMedium, NotReady, PositionUnknown, ScsiError, UnitAttention
 from scsi.inquiry import DeviceType
 from scsi.tape import Capacity, Position, TapeDrive
 from scsi.transports.iscsi_url import ISCSI_SCHEME
@@ -25,6 +25,8 @@ from scsi.transports.transport import MAX_TRANSFER_BYTES, Transport
 
 __all__ = ["DeviceChanger", "DeviceChangerBackend", "DeviceTape", "DeviceTapeBackend"]
 
+_UNPROVEN: Final = (NoMedium, NotReady, PositionUnknown, UnitAttention)
+"""After these only a movement to a known place, or opening the tape anew, makes the position known."""
 _FOR_EVER: Final = 7 * 24 * 3600.0
 """Seconds; a command that takes longer has no end."""
 _UNKNOWN_CAPACITY: Final = Capacity(0, 0)
@@ -99,8 +101,11 @@ class DeviceTape(DriveTape):
         try:
             with as_replies():
                 yield
-        finally:
-            self._place = self._find_place()
+        except ReplyError as failure:
+            # To ask where the tape stands would prove it, before the client has learnt that it may be another one.
+            self._place = None if isinstance(failure.__cause__, _UNPROVEN) else self._find_place()
+            raise
+        self._place = self._find_place()
 
     def _find_place(self) -> Position | None:
         try:

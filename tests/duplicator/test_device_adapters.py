@@ -13,9 +13,10 @@ from ndmp.backends import TapeStatus
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import ReplyError
 from scsi.cdb import Command
-from scsi.completion import Completion
+from scsi.completion import Completion, Status
 from scsi.devices import open_transport
 from scsi.drive import ScsiDrive
+from scsi.ssc import Write6
 from scsi.transports.transport import Room, Transport
 from scsi.virtual.image import create_cartridge
 from tests.duplicator.datapath import DEADLINE
@@ -94,6 +95,47 @@ def test_a_changer_is_for_one_session(tmp_path: Path) -> None:
     handle.close()
     handle.close()
     backend.open().close()
+
+
+class Attention:
+    """A way on which the next WRITE hears that another medium may be there."""
+
+    def __init__(self, behind: Transport) -> None:
+        self._behind, self.next = behind, False
+
+    def execute(
+        self,
+        command: Command | bytes,
+        *,
+        data_out: bytes | memoryview = b"",
+        data_in: Room = 0,
+        timeout: float | None = None,
+    ) -> Completion:
+        if isinstance(command, Write6) and self.next:
+            self.next = False
+            # fixed sense, UNIT ATTENTION, 28/00
+            return Completion(
+                Status.CHECK_CONDITION, sense=bytes.fromhex("70 00 06 00000000 0a 00000000 28 00 00000000")
+            )
+        return self._behind.execute(command, data_out=data_out, data_in=data_in, timeout=timeout)
+
+    def close(self) -> None:
+        self._behind.close()
+
+
+def test_a_client_that_goes_on_does_not_write_to_another_tape(url: str) -> None:
+    way = Attention(open_transport(url))
+    tape = DeviceTape(ScsiDrive(way), lambda: None)
+    tape.write_records(memoryview(b"abcd"), 2)
+    way.next = True
+    for _ in range(3):
+        refused(Error.IO, tape.write_records, memoryview(b"ef"), 2)
+        assert tape.status().file_num is None
+    refused(Error.IO, tape.write_filemarks, 1)
+    tape.rewind()
+    assert tape.status().file_num == 0
+    assert tape.write_records(memoryview(b"gh"), 2).records == 1
+    tape.close()
 
 
 class SlowRewind:
