@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from functools import cache
 from itertools import count
 
@@ -19,6 +20,7 @@ from scsi.changer import Changer
 from scsi.devices import SG_SCHEME, ST_SCHEME, open_changer, open_drive
 from scsi.drive import ScsiDrive
 from scsi.elements import ElementType
+from scsi.errors import NoMedium
 from scsi.st import StDrive
 from scsi.tape import TapeDrive
 from tests.scsi.changer_contract import ChangerContract, Layout
@@ -40,6 +42,9 @@ def emptied() -> int:
     """The drive's element, with nothing in it."""
     (drive,) = changer().inventory().of(ElementType.DRIVE)
     if drive.full:
+        # Most drives hold a tape fast until they are told to give it out.
+        with closing(open_drive(DRIVES[0])) as tape, suppress(NoMedium):
+            tape.unload()
         changer().unload(drive.address)
     return drive.address
 
