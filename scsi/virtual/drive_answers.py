@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from scsi.cdb import Command, cdb_bytes_of
@@ -24,8 +25,15 @@ from scsi.media import DENSITIES
 from scsi.parameters import LogParameter, build_log_page
 from scsi.positions import BlockLimits, ObjectLimit
 from scsi.protection import ProtectionCapability, ProtectionMethod, build_capabilities
-from scsi.spc import Inquiry, LogSense, ReportSupportedOperationCodes
-from scsi.ssc import ReadBlockLimits, ReportDensitySupport
+from scsi.spc import (
+    Inquiry,
+    LogSense,
+    PersistentReserveIn,
+    PersistentReserveOut,
+    ReadAttribute,
+    ReportSupportedOperationCodes,
+)
+from scsi.ssc import ReadBlockLimits, ReadPosition, ReportDensitySupport
 from scsi.tape import MAX_BLOCK_BYTES
 from scsi.virtual.alerts import Alerts
 from scsi.virtual.answers import wrong_field
@@ -47,6 +55,14 @@ _VITAL_PAGES: Final = (
     VitalPage.PROTECTION,
 )
 _SUPPORTED: Final = 3
+_ACTION_BITS: Final = 0x1F
+_ACTIONS: Final[Mapping[type[Command], Sequence[int]]] = {
+    PersistentReserveIn: (0, 1, 2),
+    PersistentReserveOut: (0, 1, 2, 3, 4, 5, 6),
+    ReadAttribute: (0, 1, 5),
+    ReadPosition: (0, 1, 6, 8),
+}
+"""Service actions that are a field of their command."""
 _UNSUPPORTED: Final = 1
 
 
@@ -135,40 +151,44 @@ def log_page(deck: Deck, counters: Counters, alerts: Alerts, command: LogSense) 
 
 
 def supported_codes(known: Iterable[type[Command]], command: ReportSupportedOperationCodes) -> bytes:
-    """All commands, or how one of them is used."""
+    """All commands with their service actions, or how one of them is used; on demand with how long it may take."""
     kinds = sorted(known, key=lambda kind: (kind.operation_code, kind.service_action or 0))
-    if command.with_timeouts:
-        raise wrong_field(command, "with_timeouts", "timeouts are not told")
+    entries = [(kind, action) for kind in kinds for action in _ACTIONS.get(kind, (kind.service_action,))]
+    times = command.with_timeouts
     match command.reporting:
         case 0:
-            listed = b"".join(map(_described, kinds))
+            listed = b"".join(_described(kind, action, with_timeout=times) for kind, action in entries)
             return len(listed).to_bytes(4, "big") + listed
         case 1 | 2:
-            action = command.asked_action if command.reporting == 2 else None
-            asked = (
-                kind for kind in kinds if (kind.operation_code, kind.service_action) == (command.asked_code, action)
+            wanted = (command.asked_code, command.asked_action if command.reporting == 2 else None)
+            found = (entry for entry in entries if (entry[0].operation_code, entry[1]) == wanted)
+            return next(
+                (_usage(kind, action, with_timeout=times) for kind, action in found), bytes((0, _UNSUPPORTED, 0, 0))
             )
-            return _usage(next(asked, None))
     raise wrong_field(command, "reporting", f"there is no report {command.reporting}")
 
 
-def _described(kind: type[Command]) -> bytes:
-    action = kind.service_action
-    flags = 0 if action is None else 1
+def _described(kind: type[Command], action: int | None, *, with_timeout: bool) -> bytes:
+    flags = (action is not None) | with_timeout << 1
     head = bytes((kind.operation_code, 0)) + (action or 0).to_bytes(2, "big") + bytes((0, flags))
-    return head + cdb_bytes_of(kind.operation_code).to_bytes(2, "big")
+    return head + cdb_bytes_of(kind.operation_code).to_bytes(2, "big") + (_timeout(kind) if with_timeout else b"")
 
 
-def _usage(kind: type[Command] | None) -> bytes:
-    if kind is None:
-        return bytes((0, _UNSUPPORTED, 0, 0))
+def _usage(kind: type[Command], action: int | None, *, with_timeout: bool) -> bytes:
     bits = 0
     for place in kind.layout.places.values():
         bits |= ((1 << place.width) - 1) << kind.cdb_bytes * 8 - place.first - place.width
     usage = bytearray(bits.to_bytes(kind.cdb_bytes, "big"))
     usage[0] = kind.operation_code
-    usage[1] |= kind.service_action or 0
-    return bytes((0, _SUPPORTED)) + kind.cdb_bytes.to_bytes(2, "big") + bytes(usage)
+    if action is not None:
+        usage[1] = usage[1] & ~_ACTION_BITS | action
+    head = bytes((with_timeout << 7 | _SUPPORTED,)) + kind.cdb_bytes.to_bytes(2, "big")
+    return b"\0" + head + bytes(usage) + (_timeout(kind) if with_timeout else b"")
+
+
+def _timeout(kind: type[Command]) -> bytes:
+    """The descriptor of timeouts: no nominal one, and the recommended one in seconds (SPC-4 6.35.4)."""
+    return (10).to_bytes(2, "big") + bytes(6) + ceil(kind.timeout).to_bytes(4, "big")
 
 
 def _log_parameters(deck: Deck, counters: Counters, alerts: Alerts, page: int) -> Sequence[LogParameter]:

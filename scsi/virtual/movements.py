@@ -111,7 +111,8 @@ def read_position(deck: Deck, command: ReadPosition) -> bytes:
     position, warned = deck.drive.position(), deck.past_early_warning()
     number, at_beginning = position.block_number, position.at_bot
     match command.form:
-        case PositionForm.SHORT:
+        # Object numbers are the vendor's numbers too, as in LTO drives; Linux's st asks for those.
+        case PositionForm.SHORT | PositionForm.SHORT_VENDOR:
             overflow = number > _LARGEST_SHORT
             told = 0 if overflow else number
             return pack(ShortPosition(at_beginning, warned, told, told, overflow=overflow))

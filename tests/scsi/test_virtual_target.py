@@ -238,7 +238,7 @@ def test_locating(host: DriveSession) -> None:
     fill(host)
     for words, sense, then in (
         ("2b 00 00 00000005 00 00 00", "", (5, 1)),
-        ("2b 00 00 00000008 00 00 00", "", (8, 3)),
+        ("2b 04 00 00000008 00 00 00", "", (8, 3)),
         ("2b 00 00 00000009 00 00 00", "70 08 00000000 0005", (8, 3)),
         ("2b 02 00 00000001 00 00 00", "", (1, 0)),
         ("2b 02 00 00000002 00 01 00", "70 05 00000000 2400 c00008", (1, 0)),
@@ -260,12 +260,13 @@ def test_read_position(host: DriveSession) -> None:
     assert good(host, "34 06 00*8") == b("80 00*31")
     fill(host)
     good(host, "11 01 000002 00")
-    assert good(host, "34 00*9") == b("00*4 00000006 00000006 00*8")
+    for form in ("00", "01"):
+        assert good(host, f"34 {form} 00*8") == b("00*4 00000006 00000006 00*8")
     assert good(host, "34 06 00*8") == b("00*8 0000000000000006 0000000000000002 00*8")
     extended = b("00 00 001c 00*4 0000000000000006 0000000000000006 00*8")
     assert good(host, "34 08 00*5 0020 00") == extended
     assert good(host, "34 08 00*5 000c 00") == extended[:12]
-    assert check(host, "34 01 00*8") == "70 05 00000000 2400 cc0001"
+    assert check(host, "34 02 00*8") == "70 05 00000000 2400 cc0001"
 
 
 def test_erasing(host: DriveSession) -> None:
