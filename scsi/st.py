@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from scsi import mtio
 from scsi.drive_counting import Counter
@@ -209,10 +209,12 @@ class StDrive:
 
     def _read_object(self, file: int, block_bytes: int) -> tuple[Stop | None, int]:
         """Read the next object into our own memory; what it was, or the length of a block."""
-        self.require_position()
-        length = self._read_whole(file, block_bytes)
+        at = self.require_position()
+        # A read directly behind a write keeps the driver from ending that with a filemark.
+        self._unmarked = False
+        length = self._read_whole(file, block_bytes, at)
         # Adapters that tell no residual let the driver believe that something came from beyond the end of data.
-        if State.END_OF_DATA in self._state(file):
+        if length is None or State.END_OF_DATA in self._state(file):
             self.track.reach_end()
             return Stop.END_OF_DATA, 0
         if length:
@@ -221,37 +223,43 @@ class StDrive:
         self.track.pass_mark()
         return Stop.FILEMARK, 0
 
-    def _read_whole(self, file: int, block_bytes: int) -> int:
-        """Read a block, again with more room if it was too long for the driver; its length."""
+    def _read_whole(self, file: int, block_bytes: int, at: int) -> int | None:
+        """Read block ``at``, again with more room if it was too long for the driver; its length, None at the end."""
         while True:
             if len(self._room) < block_bytes:
                 self._room = bytearray(block_bytes)
             try:
                 return os.readv(file, [memoryview(self._room)[:block_bytes]])
             except OSError as failure:
+                if failure.errno == errno.EIO and self._telling and self._mover.ends_at(at):
+                    return None
                 if failure.errno != errno.ENOMEM or block_bytes >= MAX_BLOCK_BYTES:
                     self._give_up(failure, "read")
             self.operate(Operation.BACK_BLOCKS, 1)
             block_bytes = min(MAX_BLOCK_BYTES, max(2 * block_bytes, _LONG))
 
     def _write_block(self, file: int, block: memoryview) -> None:
-        for last in (self._warning, True):
-            try:
-                written = os.write(file, block)
-            except OSError as failure:
-                # The first ENOSPC is only the early warning: the driver has written nothing, and goes on if asked.
-                if failure.errno != errno.ENOSPC:
-                    self._give_up(failure, "write")
-                self._warning = True
-                if last:
-                    raise EndOfMedium(f"{self._path}: no room for a block of {len(block)} bytes") from failure
-                continue
-            if written != len(block):
-                self.track.forget()
-                raise MediumError(f"{self._path}: {written} of {len(block)} bytes were written")
-            self.track.write(blocks=1)
-            self._unmarked = True
-            return
+        try:
+            written = self._write_once_more(file, block)
+        except OSError as failure:
+            if failure.errno == errno.ENOSPC:
+                raise EndOfMedium(f"{self._path}: no room for a block of {len(block)} bytes") from failure
+            self._give_up(failure, "write")
+        if written != len(block):
+            self.track.forget()
+            raise MediumError(f"{self._path}: {written} of {len(block)} bytes were written")
+        self.track.write(blocks=1)
+        self._unmarked = True
+
+    def _write_once_more(self, file: int, block: memoryview) -> int:
+        """Write, again if there was no room: behind the early warning the driver refuses every other write."""
+        try:
+            return os.write(file, block)
+        except OSError as failure:
+            if failure.errno != errno.ENOSPC:
+                raise
+        self._warning = True
+        return os.write(file, block)
 
     @property
     def file(self) -> int:
@@ -272,7 +280,7 @@ class StDrive:
             if operation is not Operation.WRITE_MARKS:
                 self.track.write(marks=1)
 
-    def _give_up(self, failure: OSError, doing: str) -> None:
+    def _give_up(self, failure: OSError, doing: str) -> NoReturn:
         condition = mtio.translate(failure, f"{self._path}: {doing}")
         if not isinstance(condition, (EndOfMedium, WriteProtected)):
             self.track.forget()

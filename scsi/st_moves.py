@@ -45,6 +45,17 @@ class StMover:
         self._node.track.stand(at, file=state.file if state.file >= 0 else UNKNOWN, file_start=start)
         return at
 
+    def ends_at(self, number: int) -> bool:
+        """Whether object ``number``, which could not be read, is none because the data end there.
+
+        Of a blank check that follows no filemark the driver tells no more than of any other fault.
+        """
+        try:
+            mtio.operate(self._node.file, Operation.END_OF_DATA)
+            return mtio.read_tell(self._node.file) == number
+        except OSError:
+            return False
+
     def locate(self, number: int) -> None:
         """See TapeDrive."""
         try:
