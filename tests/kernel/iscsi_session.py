@@ -269,7 +269,7 @@ class Session:
 
     def _tell(self, task: _Task, outcome: Outcome) -> None:
         done, tag = outcome.completion, task.command.tag
-        ends = {
+        ends: dict[str, Any] = {
             "status": int(done.status),
             "overflow": outcome.residual < 0,
             "underflow": outcome.residual > 0,

@@ -47,7 +47,6 @@ class Portal:
     def serve(self, stream: socket.socket) -> None:
         """Serve an initiator until it goes; what it does wrong is told on the standard error."""
         with stream:
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 if session := self._logged_in(stream):
                     session.run()
@@ -123,6 +122,7 @@ def main() -> None:
         sys.stdout.flush()
         while True:
             stream, _ = door.accept()
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=partial(portal.serve, stream), daemon=True).start()
 
 

@@ -15,7 +15,7 @@ from scsi.virtual.inventory import Configuration
 from scsi.virtual.library import NewVolume, create_library
 from tests.kernel.contract_runs import ROOT
 from tests.kernel.iscsi_target import TARGET
-from tests.peers.namespace import Namespace, read_line
+from tests.peers.namespace import Namespace, end_process, read_line
 
 __all__ = ["SERIAL", "VirtualIscsi", "protected_cartridge", "virtual_iscsi"]
 
@@ -28,7 +28,6 @@ DRIVE_LUN, CHANGER_LUN = 0, 1
 class VirtualIscsi:
     """One drive, forty slots, one import/export slot; the tapes lie in the first slots."""
 
-    process: subprocess.Popen[bytes]
     port: int
 
     @property
@@ -51,11 +50,14 @@ def virtual_iscsi(namespace: Namespace, folder: Path, volumes: Sequence[NewVolum
     """Make a library in ``folder`` and serve it in the namespace; what the target says lands in target.log."""
     library = folder / "library"
     create_library(library, Configuration(1, SLOTS, 1, serial=SERIAL), volumes=volumes)
-    command = [sys.executable, "-m", "tests.kernel.iscsi_target", library]
+    command = [sys.executable, "-m", "tests.kernel.iscsi_target", str(library)]
     with folder.joinpath("target.log").open("wb") as log:
         process = namespace.popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT)
     assert process.stdout is not None
-    yield VirtualIscsi(process, int(read_line(process.stdout, timeout=30)))
+    try:
+        yield VirtualIscsi(int(read_line(process.stdout, timeout=30)))
+    finally:
+        end_process(process)
     seen = folder.joinpath("target.log").read_text()
     assert "Traceback" not in seen, seen
 
