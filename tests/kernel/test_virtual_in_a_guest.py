@@ -37,8 +37,9 @@ def test_contracts_and_strangers(tmp_path: Path) -> None:
         "NDMPDUP_SLOTS": json.dumps(slots),
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     }
-    modules = ("tests/kernel/device_contracts.py", "tests/kernel/strangers.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *modules]
+    modules = ("device_contracts", "strangers_sg", "strangers_tape", "strangers_changer")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"tests/kernel/{module}.py" for module in modules]
     protected_cartridge(tmp_path, TAB)
     with network_namespace() as namespace, virtual_iscsi(namespace, tmp_path, VOLUMES) as library:
         guest = Guest(namespace, tmp_path, [library.drive_url, library.changer_url])
