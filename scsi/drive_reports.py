@@ -155,7 +155,9 @@ def set_protection(device: Device, method: ProtectionMethod) -> bool:
     """Have blocks protected in both directions; false if the drive cannot do it with this method."""
     on = method != ProtectionMethod.NONE
     page = DataProtection(method, PROTECTION_BYTES if on else 0, writes=on, reads=on)
-    wanted = ModeParameters((as_mode_page(page),)).encode(long=True, select=True)
+    # Zero there would have the drive write without its buffer.
+    specific = _head(device).device_specific & _WITHOUT_PROTECT_BIT
+    wanted = ModeParameters((as_mode_page(page),), device_specific=specific).encode(long=True, select=True)
     try:
         device.run(ModeSelect10(len(wanted)), data_out=wanted)
     except IllegalRequest:

@@ -53,7 +53,7 @@ class StMover:
         try:
             mtio.operate(self._node.file, Operation.END_OF_DATA)
             return mtio.read_tell(self._node.file) == number
-        except OSError:
+        except (OSError, ScsiError):
             return False
 
     def locate(self, number: int) -> None:

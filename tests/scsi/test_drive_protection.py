@@ -58,8 +58,10 @@ def test_it_is_on_where_it_is_offered_and_off_behind_us(tmp_path: Path) -> None:
         write(drive, A, 1)
         assert drive.protection is ProtectionMethod.CRC32C
         assert (target.settings.protects_writes, target.settings.protects_reads) == (True, True)
+        assert not target.settings.unbuffered
         drive.close()
         assert (target.settings.protects_writes, target.settings.protects_reads) == (False, False)
+        assert not target.settings.unbuffered
 
 
 def test_it_is_off_where_it_is_not_wanted_offered_or_to_be_had(tmp_path: Path) -> None:
