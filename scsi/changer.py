@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from scsi.attentions import Matter, matter_of
@@ -16,6 +17,7 @@ from scsi.errors import (
     DestinationFull,
     IllegalRequest,
     InvalidField,
+    NoMedium,
     ReservationConflict,
     ScsiError,
     SourceEmpty,
@@ -112,7 +114,9 @@ class Changer:
         """
         with self._lock:
             if tape is not None:
-                tape.unload()
+                # Somebody may have had it given out already; whether it is here the arm will find out.
+                with suppress(NoMedium):
+                    tape.unload()
             if to is None:
                 return self._look_and_move(lambda: (drive, self._way_back(drive)))
             self.move(drive, to)

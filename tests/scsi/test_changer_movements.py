@@ -10,10 +10,14 @@ from scsi import errors
 from scsi.cdb import Command
 from scsi.changer import Changer, Inventory
 from scsi.completion import Completion
+from scsi.drive import ScsiDrive
 from scsi.elements import Element, ElementType, VolumeTag
 from scsi.smc import MoveMedium
 from scsi.spc import ModeSense6
 from scsi.transports.transport import Room
+from scsi.transports.virtual import TargetTransport
+from scsi.virtual.drive_answers import Identity
+from scsi.virtual.target import DriveTarget
 from tests.scsi.faulty import AT_ONCE
 from tests.scsi.faulty_library import HOME, FaultyLibrary, bench, sense, tidy
 from tests.scsi.library_shelf import DOOR, DRIVE, SLOT, where
@@ -203,3 +207,14 @@ def test_a_drive_that_does_not_draw_in(tmp_path: Path) -> None:
         with pytest.raises(errors.HardwareError, match=f"jammed; the cartridge is in drive {DRIVE}"):
             robot.load(SLOT, DRIVE, tape=Mouth())  # type: ignore[arg-type]
         assert where(library)[DRIVE] == "VT0001"
+
+
+def test_a_drive_that_somebody_has_emptied_before(tmp_path: Path) -> None:
+    with bench(tmp_path) as (robot, _, library):
+        robot.load(SLOT, DRIVE)
+        target = DriveTarget(library.drive(0), library.drive(0).open(), Identity(serial="S0123456700"))
+        target.deck.drive.unload()
+        drive = ScsiDrive(TargetTransport(target.session()))
+        assert robot.unload(DRIVE, tape=drive) == SLOT
+        assert where(library)[SLOT] == "VT0001"
+        target.deck.drive.close()
