@@ -5,6 +5,7 @@ from __future__ import annotations
 from duplicator.ansi import LabelError
 from duplicator.catalog import CatalogError
 from duplicator.cli.endings import Interrupted, UsageProblem
+from duplicator.conformance.reports.baseline import BaselineError
 from duplicator.credentials import CredentialError
 from duplicator.status import ExitCode, JobError
 from duplicator.trees import TreeError
@@ -15,7 +16,17 @@ from scsi.errors import DeviceUrlError, ScsiError
 
 __all__ = ["describe"]
 
-_USAGE = (UsageProblem, UrlError, CredentialError, CatalogError, DeviceUrlError, UnitError, TreeError, LabelError)
+_USAGE = (
+    UsageProblem,
+    UrlError,
+    CredentialError,
+    CatalogError,
+    BaselineError,
+    DeviceUrlError,
+    UnitError,
+    TreeError,
+    LabelError,
+)
 _FAILED = (NdmpError, ScsiError, OSError)
 
 

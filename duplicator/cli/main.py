@@ -11,6 +11,7 @@ from duplicator.cli import changer as library
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
 from duplicator.cli.command import command, configure_logging
+from duplicator.cli.conformance import conformance
 from duplicator.cli.copies import copies
 from duplicator.cli.decode import decode
 from duplicator.cli.demo import demo
@@ -48,6 +49,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "probe": probe,
     "serve": serve,
     "decode": decode,
+    "conformance": conformance,
 }
 _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "status": drive.status,

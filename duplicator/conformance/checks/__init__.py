@@ -1,0 +1,19 @@
+"""The tables, in the order in which they are worked through: what may cost the host something comes last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from duplicator.conformance.check import Check
+from duplicator.conformance.checks import config, connect, extensions, framing, logins, scsi
+
+__all__ = ["CHECKS"]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    *connect.CHECKS,
+    *config.CHECKS,
+    *extensions.CHECKS,
+    *framing.CHECKS,
+    *scsi.CHECKS,
+    *logins.CHECKS,
+)

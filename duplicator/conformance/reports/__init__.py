@@ -1,0 +1,1 @@
+"""A run as JSON, JUnit and HTML, and beside an earlier run."""
