@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from duplicator.conformance.check import Check
-from duplicator.conformance.checks import config, connect, extensions, framing, logins, scsi
+from duplicator.conformance.checks import config, connect, extensions, framing, logins, scratch, scsi, tape, tape_end
 
 __all__ = ["CHECKS"]
 
@@ -15,5 +15,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     *extensions.CHECKS,
     *framing.CHECKS,
     *scsi.CHECKS,
+    *tape.CHECKS,
+    *scratch.CHECKS,
+    *tape_end.CHECKS,
     *logins.CHECKS,
 )

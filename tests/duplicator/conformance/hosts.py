@@ -45,7 +45,7 @@ class Ground:
             (tree / f"file{number}").write_bytes(bytes([number]) * 300_000)
         self.offers = Offers(
             tapes={
-                "t": f"virtual:{self.folder}/A00001?capacity=24M",
+                "t": f"virtual:{self.folder}/A00001?capacity=12M",
                 "t2": f"virtual:{self.folder}/A00002",
             },
             changers={"robot": f"virtual-library:{self.folder}/library?drives=1&slots=2&cartridges=1"},
@@ -67,7 +67,7 @@ class Ground:
     def permissions(self, port: int) -> Permissions:
         """Everything."""
         tree = str(self.folder / "tree")
-        return Permissions("t", True, 32 << 20, "robot", "tar", tree, place(port, "t2"))  # noqa: FBT003
+        return Permissions("t", True, 12 << 20, "robot", "tar", tree, place(port, "t2"))
 
     async def test(self, checks: Sequence[Check] = CHECKS, alter: Callable[[Host], Host] = lambda host: host) -> Report:
         """Make checks on a host of its own."""
