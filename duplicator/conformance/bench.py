@@ -233,6 +233,11 @@ class Bench:
         self._data.listener = Listener(self.target.deadline, buffer_bytes=buffer_bytes)
         return await self._data.listener.open(host)
 
+    async def stop_listening(self) -> None:
+        """Let nobody connect to us any more."""
+        if self._data.listener:
+            await self._data.listener.close()
+
     async def accept_peer(self) -> None:
         """The connection that the host makes to us."""
         if self._data.listener is None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from duplicator.conformance.check import Check
-from duplicator.conformance.checks import config, connect, extensions, framing, logins, scratch, scsi, tape, tape_end
+from duplicator.conformance.checks import (
+    config,
+    connect,
+    extensions,
+    framing,
+    logins,
+    mover,
+    scratch,
+    scsi,
+    tape,
+    tape_end,
+    transfer,
+)
 
 __all__ = ["CHECKS"]
 
@@ -17,6 +29,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     *scsi.CHECKS,
     *tape.CHECKS,
     *scratch.CHECKS,
+    *mover.CHECKS,
+    *transfer.CHECKS,
     *tape_end.CHECKS,
     *logins.CHECKS,
 )
