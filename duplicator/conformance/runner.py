@@ -141,9 +141,8 @@ async def _carry_out(check: Check, bench: Bench) -> Outcome:
         return _outcome(check, verdict, bench, Deviation("a connection", str(error) or "none in time"))
     except Exception as error:  # noqa: BLE001  (a failure never stops the run, and whose it is can be read)
         _log.exception("check %s fails by itself", check.id)
-        return _outcome(
-            check, Verdict.BLOCKED, bench, Deviation("that the suite can tell", f"its own failure: {error}")
-        )
+        came = f"the suite's own failure: {type(error).__name__}: {error}"
+        return Outcome(check, Verdict.BLOCKED, "an answer that it can judge", came, transcript=tuple(bench.transcript))
     return _outcome(check, Verdict.PASSED, bench, None)
 
 

@@ -6,14 +6,19 @@ from typing import Final
 
 from duplicator.conformance.check import Check
 from duplicator.conformance.checks import (
+    conduct,
     config,
     connect,
+    data,
     extensions,
     framing,
     logins,
+    losses,
     mover,
+    pairs,
     scratch,
     scsi,
+    states,
     tape,
     tape_end,
     transfer,
@@ -30,7 +35,12 @@ CHECKS: Final[tuple[Check, ...]] = (
     *tape.CHECKS,
     *scratch.CHECKS,
     *mover.CHECKS,
+    *data.CHECKS,
+    *states.CHECKS,
     *transfer.CHECKS,
+    *pairs.CHECKS,
     *tape_end.CHECKS,
+    *losses.CHECKS,
     *logins.CHECKS,
+    *conduct.CHECKS,
 )
