@@ -71,6 +71,8 @@ class Session:
         self._conduct = conduct
         self._records = RecordReader(_MAX_RECORD)
         self._due = 1
+        self._is_plain = True
+        """Nothing but whole records was sent."""
         self._asked: dict[int, Entry] = {}
         self._answers: dict[int, Answer] = {}
 
@@ -129,7 +131,8 @@ class Session:
         return header.sequence
 
     async def send_bytes(self, wire: bytes, note: str) -> Entry:
-        """Send bytes as they are."""
+        """Send bytes as they are; whatever is answered to them is not held against the host."""
+        self._is_plain = False
         entry = self.transcript.add(Direction.SENT, self.name, raw=wire, note=note)
         await self._write(wire)
         return entry
@@ -234,7 +237,10 @@ class Session:
             sent = self._asked.get(header.reply_sequence)
             if sent is None or header.reply_sequence in self._answers:
                 self.strays.append(entry)
-                self._conduct.breaks(Rule.SOLICITED, f"a reply to {header.reply_sequence}, which nobody awaits", entry)
+                if self._is_plain:
+                    self._conduct.breaks(
+                        Rule.SOLICITED, f"a reply to {header.reply_sequence}, which nobody awaits", entry
+                    )
                 return
             body = message if isinstance(message, Reply) else None
             error = header.error or (body.error if body else Error.NO_ERR)

@@ -20,6 +20,7 @@ __all__ = [
     "at",
     "bsf",
     "bsr",
+    "ends",
     "fsf",
     "fsr",
     "mark",
@@ -65,6 +66,11 @@ read_blank: Final = ask(TapeRead(LARGEST), Error.EOM)
 
 def _motion(operation: TapeOperation, count: int, left: int) -> Step:
     return ask(TapeMtio(operation, count), resid_count=left)
+
+
+def ends() -> Step:
+    """No mark is ahead, so that nothing more is recorded; other than a read, this does not depend on its error."""
+    return _motion(TapeOperation.FSF, 1, 1)
 
 
 def mark(count: int = 1) -> Step:

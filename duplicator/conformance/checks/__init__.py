@@ -41,6 +41,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *pairs.CHECKS,
     *tape_end.CHECKS,
     *losses.CHECKS,
+    *mover.LATE,
     *logins.CHECKS,
     *conduct.CHECKS,
 )

@@ -8,7 +8,7 @@ from duplicator.conformance.bench import Bench
 from duplicator.conformance.check import MAY, MUST, SHOULD, Check, Need, rows
 from duplicator.conformance.deviation import Deviation, Hang
 from duplicator.conformance.expectation import SOME, at_least
-from duplicator.conformance.needs import DATA, SCSI, TAPE
+from duplicator.conformance.needs import DATA, DATA_LISTEN, SCSI, TAPE
 from duplicator.conformance.requests import CORE
 from duplicator.conformance.requests import DATA as DATA_REQUESTS
 from duplicator.conformance.requests import MOVER as MOVER_REQUESTS
@@ -190,9 +190,25 @@ _WELCOME = rows(
 )
 
 
+_OPTIONAL: Final = (
+    "CONNECT_SERVER_AUTH",
+    "SCSI_GET_STATE",
+    "SCSI_RESET_DEVICE",
+    "TAPE_EXECUTE_CDB",
+    "DATA_START_RECOVER_FILEHIST",
+)
+
+
+def _refusals(name: str) -> tuple[Error, ...]:
+    """A host that lacks an optional message may say that instead."""
+    return (E.NOT_AUTHORIZED, E.NOT_SUPPORTED) if name in _OPTIONAL else (E.NOT_AUTHORIZED,)
+
+
 def _need(name: str) -> tuple[Need, ...]:
     if name in TAPE_REQUESTS or name in MOVER_REQUESTS:
         return (TAPE,)
+    if name == "DATA_LISTEN":
+        return (DATA, DATA_LISTEN)
     return (SCSI,) if name in SCSI_REQUESTS else (DATA,) if name in DATA_REQUESTS else ()
 
 
@@ -205,7 +221,7 @@ _BEFORE_LOGIN = rows(
             MUST,
             f"{name} is refused before login",
             NEW,
-            (ask(ConnectOpen(4)), ask(request, E.NOT_AUTHORIZED)),
+            (ask(ConnectOpen(4)), ask(request, *_refusals(name))),
             _need(name),
         )
         for name, request in CORE.items()

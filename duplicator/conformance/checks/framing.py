@@ -284,19 +284,15 @@ _HEADERS = rows(
 
 _UNKNOWN: Final = {
     "0x101": (0x101, MUST, "an unused number of CONFIG"),
-    "0x1ff": (0x1FF, MUST, "an unused number of CONFIG"),
     "0x203": (0x203, MUST, "SCSI_SET_TARGET, which v4 took away"),
     "0x205": (0x205, MUST, "SCSI_RESET_BUS, which v4 took away"),
     "0x306": (0x306, MUST, "an unused number of TAPE"),
-    "0x405": (0x405, MUST, "an unused number of DATA"),
     "0x904": (0x904, MUST, "an unused number of CONNECT"),
-    "0xa0a": (0xA0A, MUST, "an unused number of MOVER"),
     "0xb00": (0xB00, MUST, "an interface that is not there"),
     "0x502": (0x502, SHOULD, "a notification, which only hosts send"),
     "0x80001": (0x00080001, MUST, "a class of the reserved range"),
     "0x7fed0000": (0x7FED0000, MUST, "a proprietary class that nobody has"),
     "0x7ff0ffff": (0x7FF0FFFF, MUST, "an unused number of the test class"),
-    "0xffff0000": (0xFFFF0000, MUST, "the last class"),
 }
 
 _CODES = rows(

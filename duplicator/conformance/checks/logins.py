@@ -14,6 +14,8 @@ from ndmp.auth import md5_digest
 from ndmp.enums import Error
 from ndmp.messages.config import ConfigGetHostInfo
 from ndmp.messages.connect import AuthMd5, AuthNone, AuthText, ConnectClientAuth, ConnectOpen
+from ndmp.messages.data import DataGetState
+from ndmp.messages.mover import MoverGetState
 from ndmp.wire import Request
 
 __all__ = ["CHECKS"]
@@ -22,10 +24,16 @@ E: Final = Error
 REFUSED: Final[Errors] = (E.NOT_AUTHORIZED,)
 
 
+def _needs_login(bench: Bench) -> Request[Any]:
+    """What is open to no stranger, of a service that the host has."""
+    facts = bench.facts
+    return MoverGetState() if facts.has_tape else DataGetState() if facts.has_data else ConfigGetHostInfo()
+
+
 async def _fail(bench: Bench, request: Request[Any]) -> None:
     """A login fails, and the session stays without rights."""
     await bench.ask(request, REFUSED, deadline=bench.target.login_deadline)
-    await bench.ask(ConfigGetHostInfo(), REFUSED)
+    await bench.ask(_needs_login(bench), REFUSED)
 
 
 async def _wrong_password(bench: Bench) -> None:
@@ -61,7 +69,7 @@ def _unknown_kind(kind: int) -> Step:
     async def step(bench: Bench) -> None:
         header = bench.session.header(ConnectClientAuth.wire_code)
         sequence = await bench.session.send_record(header, kind.to_bytes(4, "big"), note=f"login of kind {kind}")
-        answer = await bench.session.answer_to(sequence, deadline=bench.target.login_deadline)
+        answer = await bench.session.answer_to(sequence)
         bench.judge(answer, ANY_ERROR, {})
 
     return step
@@ -73,7 +81,7 @@ async def _none(bench: Bench) -> None:
         await bench.ask(ConnectClientAuth(AuthNone()))
     else:
         errors = (E.ILLEGAL_ARGS, E.NOT_AUTHORIZED)
-        await bench.ask(ConnectClientAuth(AuthNone()), errors, deadline=bench.target.login_deadline)
+        await bench.ask(ConnectClientAuth(AuthNone()), errors)
 
 
 CHECKS: Final[tuple[Check, ...]] = rows(

@@ -96,7 +96,7 @@ _MOVER: Final[Mapping[str, tuple[str, AnyRequest]]] = {
     "MOVER_SET_WINDOW": ("3.6.2.2", m.MoverSetWindow(0, 2 * RECORD)),
     "MOVER_LISTEN": ("3.6.2.4", m.MoverListen(MoverMode.WRITE, AddressType.TCP)),
     "MOVER_CONNECT": ("3.6.2.3", m.MoverConnect(MoverMode.WRITE, NOBODY)),
-    "MOVER_READ": ("3.6.2.5", m.MoverRead(0, RECORD)),
+    "MOVER_READ": ("3.6.2.5", m.MoverRead(8 * RECORD, RECORD)),  # outside the window: nothing is read from tape
     "MOVER_CONTINUE": ("3.6.2.7", m.MoverContinue()),
     "MOVER_CLOSE": ("3.6.2.8", m.MoverClose()),
     "MOVER_ABORT": ("3.6.2.9", m.MoverAbort()),

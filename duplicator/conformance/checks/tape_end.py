@@ -125,8 +125,8 @@ CHECKS: Final[tuple[Check, ...]] = rows(
         "3.4.6",
         "after it, blocks are taken again",
         _to_early_warning,
-        ask(TapeWrite(_BLOCK), count=RECORD),
-        ask(TapeWrite(_BLOCK), count=RECORD),
+        ask(TapeWrite(pattern(2, 512)), count=512),
+        ask(TapeWrite(pattern(3, 512)), count=512),
     ),
     _row("mark", "3.4.5", "a filemark at the end of the tape succeeds", _to_early_warning, mark()),
     _row(

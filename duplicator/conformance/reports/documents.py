@@ -47,6 +47,7 @@ def _check(outcome: Outcome, *, transcripts: bool) -> dict[str, Any]:
         "title": check.title,
         "situation": check.situation.name,
         "verdict": outcome.verdict.value,
+        "seconds": round(outcome.seconds, 3),
     }
     if outcome.expected:
         row["expected"] = outcome.expected
