@@ -651,16 +651,16 @@ _ENDS = rows(
 )
 
 LATE: Final[tuple[Check, ...]] = rows(
-    "mover",
+    "overflow",
     _row(
-        "read.over",
+        "read",
         "3.6.2.5",
         "a MOVER_READ that overflows is refused",
         ask(MoverRead(ALL_ONES_64, RECORD), E.ILLEGAL_ARGS),
         situation=ACTIVE,
     ),
     _row(
-        "read.over.1",
+        "read.all",
         "3.6.2.5",
         "a MOVER_READ of all ones begins at 0",
         ask(MoverRead(1, ALL_ONES_64), E.ILLEGAL_ARGS),

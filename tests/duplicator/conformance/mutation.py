@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ndmp.services.outbox import Outbox
 from ndmp.wire import Post
 
 __all__ = [
+    "Mutant",
     "Patch",
     "allows",
     "around",
@@ -32,6 +34,15 @@ __all__ = [
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 Method = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A patch, and the checks that are made on a host with it."""
+
+    name: str
+    patch: Patch
+    checks: tuple[str, ...]
 
 
 def replaced(where: Any, name: str, new: Any) -> Patch:

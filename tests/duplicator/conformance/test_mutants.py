@@ -13,7 +13,8 @@ import pytest
 
 from duplicator.conformance import Level, Outcome, run_suite
 from tests.duplicator.conformance.hosts import Ground, chosen, failed
-from tests.duplicator.conformance.mutants import MUTANTS, Mutant
+from tests.duplicator.conformance.mutants import MUTANTS
+from tests.duplicator.conformance.mutation import Mutant
 
 SHORT = 0.5
 """Seconds that a mutant may hang."""
