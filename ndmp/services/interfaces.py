@@ -133,10 +133,11 @@ class Interfaces:
         return self._data.routes
 
     def _make_mover(self) -> Routes:
-        if not self._host.movers:
+        host = self._host
+        if not (host.movers and (host.tapes or host.files)):  # there would be nothing to move (draft 2.5.3, 3.6.2)
             return {}
         self._mover = MoverService(
-            self._host.movers,
+            host.movers,
             self._slot,
             self._outbox,
             profile=self._profile,
@@ -144,7 +145,7 @@ class Interfaces:
             local_host=self._local_host,
             meeting=self._meeting,
             digesting=self._is_digesting,
-            address_types=address_types_of(self._host),
+            address_types=address_types_of(host),
         )
         if self._is_interrupted:
             self._mover.interrupt()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ndmp.messages.tape import TapeClose, TapeMtio, TapeOpen, TapeWrite
 from ndmp.services.profile import NDMJOB
 from ndmp.types import TcpAddress
 from tests.ndmp.driver import LOGIN, ONES, PEER, SITUATIONS, Driver
-from tests.ndmp.fakes import MARK
+from tests.ndmp.fakes import MARK, host
 
 EOM, EOW = MoverPaused(MoverPauseReason.EOM), MoverPaused(MoverPauseReason.EOW)
 LISTEN, SEND = m.MoverListen(MoverMode.READ, AddressType.TCP), m.MoverConnect(MoverMode.WRITE, PEER)
@@ -381,3 +382,15 @@ def test_in_the_profile_of_ndmjob_all_ones_is_endless_wherever_it_begins() -> No
     driver = Driver(profile=NDMJOB).go(*opened, SEND, EOM, following, m.MoverContinue())
     assert driver.movers.made[0].asked[-2:] == [f"window 10240 {ONES - 10240:#x}", "resume"]
     assert Driver().go(*opened, SEND, EOM).error(following) == Error.ILLEGAL_ARGS
+
+
+def test_a_host_with_nothing_to_move_has_no_mover() -> None:
+    """Draft 2.5.3: movers go with tapes; with the file service they move fragments."""
+    whole, _, _, _ = host()
+    for without, error in (
+        ({"tapes": {}}, Error.NO_ERR),
+        ({"files": None}, Error.NO_ERR),
+        ({"tapes": {}, "files": None}, Error.NOT_SUPPORTED),
+    ):
+        driver = Driver(replace(whole, **without)).go(LOGIN)
+        assert driver.error(m.MoverGetState()) == error, without
