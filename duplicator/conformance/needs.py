@@ -19,6 +19,7 @@ __all__ = [
     "LOCAL",
     "MD5",
     "NO_DATA",
+    "NO_MOVER",
     "NO_SCSI",
     "NO_TAPE",
     "SCRATCH",
@@ -37,6 +38,7 @@ TAPE: Final = Need("the host has no tape service", lambda facts: facts.has_tape)
 SCSI: Final = Need("the host has no SCSI service", lambda facts: facts.has_scsi)
 DATA: Final = Need("the host has no data service", lambda facts: facts.has_data)
 NO_TAPE: Final = Need("the host has a tape service: nothing of it is to be refused", lambda facts: not facts.has_tape)
+NO_MOVER: Final = Need("the host has a mover: nothing of it is to be refused", lambda facts: not facts.has_mover)
 NO_SCSI: Final = Need("the host has a SCSI service: nothing of it is to be refused", lambda facts: not facts.has_scsi)
 NO_DATA: Final = Need("the host has a data service: nothing of it is to be refused", lambda facts: not facts.has_data)
 DATA_LISTEN: Final = Need("the host's data service does not listen", lambda facts: facts.has_data_listen)

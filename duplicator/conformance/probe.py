@@ -99,7 +99,8 @@ async def _describe(bench: Bench, facts: Facts) -> None:
     if changers := await _offered(bench, ConfigGetScsiInfo()):
         facts.changers = tuple(device.device for model in changers.changers for device in model.devices)
     facts.has_scsi = await _is_known(bench, ConfigGetScsiInfo())
-    facts.has_tape = await _is_known(bench, ConfigGetTapeInfo()) and await _is_known(bench, MoverGetState())
+    facts.has_mover = await _is_known(bench, MoverGetState())
+    facts.has_tape = await _is_known(bench, ConfigGetTapeInfo()) and facts.has_mover
     facts.has_tape_cdb = await _is_known(bench, TapeExecuteCdb(CdbFlag.DATA_IN, 0, 36, _INQUIRY, b""))
 
 

@@ -54,6 +54,8 @@ class Facts:
     auth_types: tuple[AuthType, ...] = ()
     address_types: tuple[AddressType, ...] = ()
     has_tape: bool = False
+    has_mover: bool = False
+    """Some hosts have movers without tapes, for an extension."""
     has_scsi: bool = False
     has_data: bool = False
     has_data_listen: bool = False

@@ -9,7 +9,7 @@ from duplicator.conformance.bench import Bench
 from duplicator.conformance.check import MUST, SHOULD, Check, Step, rows
 from duplicator.conformance.deviation import Deviation
 from duplicator.conformance.expectation import SOME, Want
-from duplicator.conformance.needs import DATA, MD5, NO_DATA, NO_SCSI, NO_TAPE, SCSI, TAPE, TEXT
+from duplicator.conformance.needs import DATA, MD5, NO_DATA, NO_MOVER, NO_SCSI, NO_TAPE, SCSI, TAPE, TEXT
 from duplicator.conformance.requests import DATA as DATA_REQUESTS
 from duplicator.conformance.requests import MOVER as MOVER_REQUESTS
 from duplicator.conformance.requests import SCSI as SCSI_REQUESTS
@@ -344,7 +344,8 @@ def _absent(name: str, request: Request[Any], need: Any) -> Check:  # noqa: ANN4
 
 _ABSENT = rows(
     "absent",
-    *_missing({**TAPE_REQUESTS, **MOVER_REQUESTS}, NO_TAPE),
+    *_missing(TAPE_REQUESTS, NO_TAPE),
+    *_missing(MOVER_REQUESTS, NO_MOVER),
     *_missing(SCSI_REQUESTS, NO_SCSI),
     *_missing(DATA_REQUESTS, NO_DATA),
 )
