@@ -136,7 +136,7 @@ def conformance(
 ) -> None:
     """Test an NDMP v4 host against the draft.
 
-    Each check has an id, a section of draft-skardal-ndmpv4-04 and a level (MUST, SHOULD, MAY, extension), and is made
+    Each check has an id, a section of draft-skardal-ndmp4-04 and a level (MUST, SHOULD, MAY, extension), and is made
     on a session of its own. Unless told more, it only connects and asks: without --tape no tape is touched, and without
     --scratch none is written. The host must share that tape with nobody. What it does not offer is "not offered".
 
