@@ -21,7 +21,7 @@ __all__ = ["USER", "Ground", "chosen", "describe", "failed", "place", "run"]
 
 USER = "ndmp"
 SECRET = "sesame"
-DEADLINE = 2.0
+DEADLINE = 5.0
 PROMPT = Limits(first_delay=0.0)
 """Answers to failed logins are not held back."""
 

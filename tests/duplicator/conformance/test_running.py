@@ -24,7 +24,6 @@ from duplicator.plan import Place
 from duplicator.urls import NdmpUrl
 from ndmp.backends import Host
 from ndmp.enums import DataState, Error, MoverState
-from ndmp.services.connect import ConnectService
 from ndmp.services.mover import MoverService
 from ndmp.services.session import Session
 from ndmp.services.tape import TapeService
@@ -86,12 +85,16 @@ async def bare_report(ground: Ground) -> Report:
 
 
 def test_a_hang_costs_one_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> Report:
+        async with Ground(tmp_path).serving() as target:
+            return await run_suite(dataclasses.replace(target, deadline=1.0), chosen("unknown.0xb00", "connect.open"))
+
     forgets(Session, "_refuse_by_header")(monkeypatch)
-    report = run(Ground(tmp_path), chosen("unknown.0xb00", "connect.open"))
+    report = asyncio.run(story())
     (hung,) = failed(report).values()
     assert hung.verdict is Verdict.FAILED
-    assert "nothing within 2 s" in hung.came
-    assert 2.0 <= hung.seconds < 3.0
+    assert "nothing within 1 s" in hung.came
+    assert 1.0 <= hung.seconds < 2.0
     assert report.counts()[Verdict.PASSED] == 6
 
 
@@ -115,8 +118,6 @@ def test_a_host_that_died_is_said_to_have_died(tmp_path: Path) -> None:
 
 
 def test_set_ups_that_fail_are_no_failures_of_what_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    instead(MoverService, "_listen", {})(monkeypatch)
-    forgets(ConnectService, "_close")(monkeypatch)
     monkeypatch.setattr(MoverService, "_set_window", lambda *_: 1 / 0)
     report = run(Ground(tmp_path), chosen("mover.listen.state"))
     (blocked,) = failed(report).values()
