@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 from typing import Final
 
+from duplicator.conformance.closing import close_writer
 from duplicator.conformance.deviation import Deviation
 from ndmp.types import TcpAddress
 
@@ -87,10 +87,7 @@ class Peer:
 
     async def close(self) -> None:
         """Close it in order."""
-        self._writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1):
-                await self._writer.wait_closed()
+        await close_writer(self._writer)
 
 
 class Listener:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import ndmp.messages  # noqa: F401  (fills the registries)
+from duplicator.conformance.closing import close_writer
 from duplicator.conformance.conduct import Conduct, Rule
 from duplicator.conformance.deviation import Hang, HungUp
 from duplicator.conformance.transcript import Direction, Entry, Transcript
@@ -275,10 +276,7 @@ class Session:
 
     async def hang_up(self) -> None:
         """Close the socket without a word."""
-        self._writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(1):
-                await self._writer.wait_closed()
+        await close_writer(self._writer)
 
     def abort(self) -> None:
         """Drop the connection as a crash would: by a reset."""

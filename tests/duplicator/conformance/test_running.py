@@ -15,6 +15,7 @@ import pytest
 from duplicator.adapters import VirtualTapeBackend
 from duplicator.conformance import CHECKS, Outcome, Permissions, ProbeFailed, Report, Target, Verdict, run_suite
 from duplicator.conformance.checks.states import DATA_TABLE, MOVER_TABLE, cells
+from duplicator.conformance.peer import Peer
 from duplicator.conformance.reports.baseline import BaselineError, compare, read_baseline
 from duplicator.conformance.reports.documents import report_document
 from duplicator.conformance.reports.junit import junit_text
@@ -28,6 +29,7 @@ from ndmp.services.mover import MoverService
 from ndmp.services.session import Session
 from ndmp.services.tape import TapeService
 from ndmp.states import DATA, MOVER
+from ndmp.types import TcpAddress
 from tests.duplicator.conformance.hosts import SECRET, Ground, chosen, describe, failed, run
 from tests.duplicator.conformance.mutation import forgets, instead
 from tests.duplicator.processes import SECRET as SITE_SECRET
@@ -217,3 +219,21 @@ def test_the_tables_and_those_of_our_host_agree(table: str, transitions: tuple, 
         if not request.endswith("GET_STATE"):
             is_allowed = (request, states[state]) in allowed  # type: ignore[index]
             assert is_allowed == (Error.ILLEGAL_STATE not in errors), (request, state)
+
+
+def test_a_peer_that_takes_nothing_can_be_closed_twice() -> None:
+    async def story() -> None:
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            held.append(writer)
+
+        held: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(hold, "127.0.0.1", 0)
+        peer = await Peer.connect(TcpAddress(*server.sockets[0].getsockname()), 5.0)
+        await peer.send(bytes(32 << 20), patient=False)
+        await peer.close()
+        await peer.close()
+        server.close()
+        for writer in held:
+            writer.transport.abort()
+
+    asyncio.run(story())
