@@ -10,7 +10,7 @@ from typing import Final
 from scsi import drive_reports
 from scsi.attentions import Matter, matter_of
 from scsi.cdb import Command
-from scsi.completion import Completion, Status, is_deferred
+from scsi.completion import Completion, Status
 from scsi.device import Device
 from scsi.drive_position import Told, read_position
 from scsi.errors import (
@@ -150,7 +150,7 @@ class Attachment:
         except ScsiError as failure:
             known = isinstance(failure, (*NOT_BEGUN, UnitAttention, *handled))
             astray = isinstance(failure, NOT_BEGUN) and Sense.parse(failure.sense).asc in _MOVED_ASTRAY
-            if not known or astray or is_deferred(failure):
+            if not known or astray:
                 self.track.forget()
             raise
         except BaseException:

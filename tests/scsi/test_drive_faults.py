@@ -201,6 +201,24 @@ def test_what_was_done_of_a_call_is_told_first(tmp_path: Path) -> None:
                     assert objects(target)[:1] == [A], name
 
 
+def test_what_puts_the_rest_in_doubt_is_told_at_once(tmp_path: Path) -> None:
+    """Of two blocks the second meets, once, what says something of earlier ones, or of the position."""
+    with drive_target(tmp_path) as target:
+        for work in (write_two, read_two):
+            for comes, kind in (
+                (sense(3, 0x0C, 0x00, deferred=True), errors.MediumError),
+                (sense(5, 0x24, 0x00, deferred=True), errors.MediumError),
+                (sense(0xD, 0x00, 0x02, deferred=True), errors.MediumError),
+                (sense(5, 0x3B, 0x00), errors.IllegalRequest),
+            ):
+                drive, way = opened(target)
+                way.plan(2, Fault(comes))
+                with pytest.raises(kind) as raised:
+                    work(drive)
+                assert raised.value.sense == comes.sense
+                assert told(drive) == 1
+
+
 def write_two(drive: ScsiDrive) -> int:
     """Two blocks; how many were written."""
     return drive.write_blocks(memoryview(A + B), 512).blocks

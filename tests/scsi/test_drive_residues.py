@@ -115,6 +115,11 @@ def writing(drive: ScsiDrive) -> WriteOutcome:
     return drive.write_blocks(memoryview(bytes(4096)), 512)
 
 
+def writing_two(drive: ScsiDrive) -> WriteOutcome:
+    """Two blocks."""
+    return drive.write_blocks(memoryview(bytes(1024)), 512)
+
+
 def marking(drive: ScsiDrive) -> WriteOutcome:
     """Two filemarks."""
     return drive.write_filemarks(2)
@@ -185,12 +190,30 @@ def test_residues_that_cannot_be(equal_blocks: bool, tmp_path: Path) -> None:
             rig.way.close()
 
 
+@pytest.mark.parametrize("equal_blocks", [False, True])
+def test_a_warning_with_a_residue_that_cannot_be(equal_blocks: bool, tmp_path: Path) -> None:
+    """All may have been written, or nothing: whatever it was, it is not told as done."""
+    with spoiling(tmp_path / "tape", equal_blocks=equal_blocks) as make:
+        for number in (-5000, 4097):
+            rig = make()
+            while not (failure := rig.at(rig.really, informed(number), writing_two)):
+                continue
+            assert isinstance(failure, MediumError)
+            # It was at the warning: there is room for more.
+            assert writing_two(rig.drive).blocks == 2
+            rig.way.close()
+
+
 def test_a_full_count_before_a_filemark_cannot_be(tmp_path: Path) -> None:
     with spoiling(tmp_path / "tape", equal_blocks=True) as make:
         rig = make()
-        # Blocks 1 to 3, the short one, and the filemark: something stopped it, so something is left.
+
+        def full(done: Completion) -> Completion:
+            return replace(informed(0)(done), bytes_in=2048)
+
+        # The short block, or the filemark, has stopped it: so something is left, whatever sense and adapter say.
         for place in (1, 2, 3):
-            assert isinstance(rig.at(place, informed(0), reading), MediumError)
+            assert isinstance(rig.at(place, full, reading), MediumError)
 
 
 @pytest.mark.parametrize("equal_blocks", [False, True])
