@@ -26,7 +26,10 @@ HOME = {SLOT: "VT0001", SLOT + 1: "VT0002", SLOT + 2: "CLN001"}
 
 
 class FaultyLibrary(TargetTransport):
-    """A way to a library on which one command ends otherwise, and ``meanwhile`` something is done to the library."""
+    """A way to a library on which one command ends otherwise, and ``meanwhile`` something is done to the library.
+
+    If that ``lasts``, all behind it do, in the same way or in that of ``later``.
+    """
 
     def __init__(self, library: Library, *, exchanges: bool = True) -> None:
         super().__init__(virtual.Changer(library).session())
@@ -34,6 +37,7 @@ class FaultyLibrary(TargetTransport):
         self.at: int | None = None
         self.comes: Completion | ScsiError = Completion(Status.BUSY)
         self.carried_out = self.lasts = False
+        self.later: Completion | None = None
         self.meanwhile: Callable[[], object] = lambda: None
         self._exchanges = exchanges
 
@@ -55,6 +59,8 @@ class FaultyLibrary(TargetTransport):
         if self.carried_out and number == self.at:
             super().execute(command, data_out=data_out, data_in=data_in, timeout=timeout)
         self.meanwhile()
+        if number > self.at and self.later:
+            return self.later
         if isinstance(self.comes, ScsiError):
             raise self.comes
         return self.comes

@@ -92,6 +92,7 @@ def test_refusals_are_told_as_they_are(tmp_path: Path) -> None:
         with pytest.raises(errors.RemovalPrevented):
             robot.move(SLOT, SLOT + 1)
         way.at, way.comes, way.lasts = len(way.commands), sense(5, 0x24, 0x00), True
+        way.later = sense(4, 0x44, 0x00)
         with pytest.raises(errors.InvalidField):
             robot.move(SLOT, SLOT + 1)
 

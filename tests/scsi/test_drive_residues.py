@@ -26,6 +26,12 @@ Spoil = Callable[[Completion], Completion]
 Work = Callable[[ScsiDrive], ReadOutcome | WriteOutcome | None]
 
 
+ITEMS = (A, B, C, SHORT, None, A, LONG, B)
+"""What is on the tape; None is a filemark."""
+ROOM = memoryview(bytearray(2048))
+"""Where blocks are read to."""
+
+
 class Spoiling(TargetTransport):
     """A way on which completions of check conditions, or of reads, are spoilt."""
 
@@ -56,7 +62,7 @@ def spoiling(directory: Path, *, equal_blocks: bool, reads: bool = False) -> Ite
         def make() -> Rig:
             tape = target.deck.drive
             tape.rewind()
-            for item in (A, B, C, SHORT, None, A, LONG, B):
+            for item in ITEMS:
                 if item is None:
                     tape.write_filemarks(1)
                 else:
@@ -97,6 +103,11 @@ class Rig:
         after = self.really
         if isinstance(outcome, ReadOutcome):
             assert outcome.blocks + (outcome.stop is Stop.FILEMARK) == after - before
+            blocks = [block or b"" for block in ITEMS[before : before + outcome.blocks]]
+            assert bytes(ROOM[: outcome.bytes_read]) == b"".join(block[:512] for block in blocks)
+            # A longer one is told of, and nothing is read behind it.
+            assert [len(block) > 512 for block in blocks].count(True) == outcome.truncated
+            assert not any(len(block) > 512 for block in blocks[:-1])
         elif isinstance(outcome, WriteOutcome):
             assert outcome.blocks == after - before
         elif isinstance(failure, EndOfMedium):
@@ -107,7 +118,7 @@ class Rig:
 
 def reading(drive: ScsiDrive) -> ReadOutcome:
     """Up to four blocks of up to 512 bytes."""
-    return drive.read_blocks(memoryview(bytearray(2048)), 512)
+    return drive.read_blocks(ROOM, 512)
 
 
 def writing(drive: ScsiDrive) -> WriteOutcome:
