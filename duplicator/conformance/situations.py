@@ -181,11 +181,11 @@ def backup(*variables: Pval) -> Step:
 
 
 async def _is_active(bench: Bench) -> None:
-    await bench.ask(DataGetState())
+    answer = await bench.ask(DataGetState())
     if bench.reply.state == DataState.HALTED:
         reason = "the backup of --path ends before it can be looked at: name a larger one"
         raise Unavailable(reason)
-    await bench.ask(DataGetState(), fields={"state": DataState.ACTIVE})
+    bench.judge(answer, (Error.NO_ERR,), {"state": DataState.ACTIVE})
 
 
 DATA_ACTIVE: Final = LOGGED_IN.then(
