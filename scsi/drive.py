@@ -301,7 +301,12 @@ class ScsiDrive:
 
     def _moved(self, move: Callable[[], T]) -> T:
         with self._turn():
-            return move()
+            before = self._drive.track.at
+            moved = move()
+            if self._drive.track.at != before:
+                # A drive brings all that was written to the tape before it moves that.
+                self._unflushed = False
+            return moved
 
     def _write_some(self, blocks: memoryview, block_bytes: int) -> int:
         """Write with one command; the number of blocks. EndOfMedium if it is none."""

@@ -23,11 +23,11 @@ class Operation(IntEnum):
     BACK_BLOCKS = 4
     WRITE_MARKS = 5
     REWIND = 6
+    OFFLINE = 7
     END_OF_DATA = 12
     SET_BLOCK = 20
     SEEK = 22
     LOAD = 30
-    UNLOAD = 31
 
 
 class State(IntFlag):

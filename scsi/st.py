@@ -16,9 +16,10 @@ from typing import Final, NoReturn
 
 from scsi import mtio
 from scsi.drive_counting import Counter
-from scsi.errors import DeviceUrlError, EndOfMedium, MediumError, NoMedium, PositionUnknown, ScsiError, WriteProtected
+from scsi.errors import EndOfMedium, MediumError, NoMedium, PositionUnknown, ScsiError, WriteProtected
 from scsi.mtio import Operation, State
-from scsi.st_moves import StMover, tells
+from scsi.st_moves import StMover
+from scsi.st_node import nothing_follows, open_node, tells
 from scsi.tape import MAX_BLOCK_BYTES, MAX_FILEMARKS, Capacity, Position, ReadOutcome, SpaceOutcome, Stop, WriteOutcome
 from scsi.track import Track
 
@@ -26,13 +27,16 @@ __all__ = ["StDrive"]
 
 _GLANCE_BYTES: Final = 512
 _LONG: Final = 1 << 20
+_MARKING: Final = (Operation.REWIND, Operation.SEEK, Operation.BACK_FILES, Operation.OFFLINE)
+"""Before these, and before it closes the node, the driver ends what was written last with a filemark."""
 
 
 class StDrive:
     """A :class:`scsi.tape.TapeDrive` on a no-rewind node, with blocks of any size. Its capacity is not told.
 
-    As everywhere under Unix, a filemark follows what was written, before the tape is moved or closed. Where the drive
-    does not tell its position, tapes are moved by reading.
+    As everywhere under Unix, a filemark follows what was written, before the tape is rewound, located, unloaded or
+    closed. Where the drive does not tell its position, tapes are moved by reading. After a reset of the drive all
+    methods raise PositionUnknown until the tape is rewound or loaded.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -40,7 +44,7 @@ class StDrive:
         self._path = path
         self._lock = threading.RLock()
         self._file: int | None = None
-        self._file, self._read_only = _open(path, read_only=read_only)
+        self._file, self._read_only = open_node(path, read_only=read_only)
         self.track = Track()
         self._counter, self._mover = Counter(self), StMover(self)
         self._telling = False
@@ -136,8 +140,8 @@ class StDrive:
             self._moves().locate(block_number)
 
     def rewind(self) -> None:
-        """See TapeDrive."""
-        with self._turn():
+        """See TapeDrive; the only way on after a reset, besides :meth:`load`."""
+        with self._turn(rewinding=True):
             self.to_beginning()
 
     def load(self) -> None:
@@ -145,7 +149,11 @@ class StDrive:
         with self._lock:
             if self._file is None:
                 raise NoMedium(f"{self._path} is closed")
-            self.operate(Operation.LOAD, 1)
+            try:
+                self.operate(Operation.LOAD, 1)
+            except PositionUnknown:
+                self._wind_back()
+                self.operate(Operation.LOAD, 1)
             self._ejected = self._arrived = False
             self.track, self._position = Track(), None
 
@@ -155,7 +163,7 @@ class StDrive:
             if self._file is None or self._ejected:
                 return
         with self._turn():
-            self.operate(Operation.UNLOAD, 1)
+            self.operate(Operation.OFFLINE, 1)
             self.track, self._ejected, self._arrived = Track(), True, False
 
     def position(self) -> Position:
@@ -177,13 +185,15 @@ class StDrive:
             return Capacity(0, 0)
 
     def close(self) -> None:
-        """See TapeDrive; the driver itself ends what was written with a filemark."""
+        """See TapeDrive; the driver itself ends what was written with a filemark, and fails if it can't."""
         with self._lock:
             file, self._file, self._position = self._file, None, None
             if file is not None:
                 try:
                     os.close(file)
                 except OSError as failure:
+                    if not self._unmarked:
+                        return
                     raise mtio.translate(failure, f"{self._path}: close") from failure
 
     def require_position(self) -> int:
@@ -195,12 +205,19 @@ class StDrive:
     def to_beginning(self) -> None:
         """See Reel."""
         with self._turn():
-            self.operate(Operation.REWIND, 1)
+            self._wind_back()
             self._warning = False
             self.track.stand(0)
             if self.track.end is None and self.step() is not Stop.END_OF_DATA:
                 self.operate(Operation.REWIND, 1)
                 self.track.stand(0)
+
+    def _wind_back(self) -> None:
+        """Rewind; again if the drive tells only by that it was reset."""
+        try:
+            self.operate(Operation.REWIND, 1)
+        except PositionUnknown:
+            self.operate(Operation.REWIND, 1)
 
     def step(self) -> Stop | None:
         """See Reel."""
@@ -209,10 +226,10 @@ class StDrive:
 
     def _read_object(self, file: int, block_bytes: int) -> tuple[Stop | None, int]:
         """Read the next object into our own memory; what it was, or the length of a block."""
-        at = self.require_position()
+        self.require_position()
         # A read directly behind a write keeps the driver from ending that with a filemark.
         self._unmarked = False
-        length = self._read_whole(file, block_bytes, at)
+        length = self._read_whole(file, block_bytes)
         # Adapters that tell no residual let the driver believe that something came from beyond the end of data.
         if length is None or State.END_OF_DATA in self._state(file):
             self.track.reach_end()
@@ -223,18 +240,18 @@ class StDrive:
         self.track.pass_mark()
         return Stop.FILEMARK, 0
 
-    def _read_whole(self, file: int, block_bytes: int, at: int) -> int | None:
-        """Read block ``at``, again with more room if it was too long for the driver; its length, None at the end."""
+    def _read_whole(self, file: int, block_bytes: int) -> int | None:
+        """Read a block, again with more room if it was too long for the driver; its length, None at the end of data."""
         while True:
             if len(self._room) < block_bytes:
                 self._room = bytearray(block_bytes)
             try:
                 return os.readv(file, [memoryview(self._room)[:block_bytes]])
             except OSError as failure:
-                if failure.errno == errno.EIO and self._telling and self._mover.ends_at(at):
+                if failure.errno == errno.EIO and nothing_follows(file):
                     return None
                 if failure.errno != errno.ENOMEM or block_bytes >= MAX_BLOCK_BYTES:
-                    self._give_up(failure, "read")
+                    self.give_up(failure, "read")
             self.operate(Operation.BACK_BLOCKS, 1)
             block_bytes = min(MAX_BLOCK_BYTES, max(2 * block_bytes, _LONG))
 
@@ -244,7 +261,7 @@ class StDrive:
         except OSError as failure:
             if failure.errno == errno.ENOSPC:
                 raise EndOfMedium(f"{self._path}: no room for a block of {len(block)} bytes") from failure
-            self._give_up(failure, "write")
+            self.give_up(failure, "write")
         if written != len(block):
             self.track.forget()
             raise MediumError(f"{self._path}: {written} of {len(block)} bytes were written")
@@ -270,18 +287,22 @@ class StDrive:
 
     def operate(self, operation: Operation, count: int) -> None:
         """Have the driver do something; what fails leaves the position unknown."""
+        marking = self._unmarked and operation in _MARKING
+        self._unmarked = self._unmarked and operation is Operation.SET_BLOCK
         try:
             mtio.operate(self.file, operation, count)
         except OSError as failure:
-            self._give_up(failure, operation.name.lower().replace("_", " "))
-        if self._unmarked and (count or operation is not Operation.WRITE_MARKS):
-            # Before it moves away from what was written, the driver ends that with a filemark.
-            self._unmarked = False
-            if operation is not Operation.WRITE_MARKS:
-                self.track.write(marks=1)
+            if marking and self.track.at is not None:
+                self.track.cut(self.track.at)
+            self.give_up(failure, operation.name.lower().replace("_", " "))
+        if marking:
+            self.track.write(marks=1)
 
-    def _give_up(self, failure: OSError, doing: str) -> NoReturn:
+    def give_up(self, failure: OSError, doing: str) -> NoReturn:
+        """Raise what an error number means; of most of them nobody knows where they leave the tape."""
         condition = mtio.translate(failure, f"{self._path}: {doing}")
+        if isinstance(condition, MediumError) and self._lost():
+            condition = PositionUnknown(f"{condition}, and the driver has lost the position: rewind the tape")
         if not isinstance(condition, (EndOfMedium, WriteProtected)):
             self.track.forget()
         raise condition from failure
@@ -294,6 +315,15 @@ class StDrive:
             self.track.forget()
             raise
 
+    def _lost(self) -> bool:
+        """Whether the driver refuses all but a rewind: it does not know a position any more that it could know."""
+        if self._telling:
+            return not tells(self.file)
+        try:
+            return bool(mtio.read_state(self.file).file < 0)
+        except ScsiError:
+            return True
+
     def _moves(self) -> StMover | Counter:
         return self._mover if self._telling else self._counter
 
@@ -303,40 +333,27 @@ class StDrive:
             raise WriteProtected(f"{self._path} was opened for reading only")
 
     @contextmanager
-    def _turn(self) -> Iterator[int]:
+    def _turn(self, *, rewinding: bool = False) -> Iterator[int]:
         with self._lock:
             try:
-                yield self._require_tape()
+                yield self._require_tape(rewinding=rewinding)
             finally:
                 self._position = self.track.position()
 
-    def _require_tape(self) -> int:
+    def _require_tape(self, *, rewinding: bool) -> int:
         if self._file is None or self._ejected:
             raise NoMedium(f"{self._path}: no tape is loaded")
         if not self._arrived:
             if State.ONLINE not in self._state(self._file):
                 raise NoMedium(f"{self._path}: no tape is loaded")
+            if rewinding:
+                # A driver that has lost the position takes no settings before that.
+                self._wind_back()
             self.operate(Operation.SET_BLOCK, 0)
             self._arrived, self._telling = True, tells(self._file)
             if self._telling:
                 self._mover.arrive()
         return self._file
-
-
-def _open(path: Path, *, read_only: bool) -> tuple[int, bool]:
-    """The node, without waiting for a tape, and whether it is for reading only."""
-    try:
-        return os.open(path, (os.O_RDONLY if read_only else os.O_RDWR) | os.O_NONBLOCK | os.O_CLOEXEC), read_only
-    except OSError as failure:
-        if failure.errno == errno.EROFS and not read_only:
-            return _open(path, read_only=True)
-        if failure.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise DeviceUrlError(f"{path}: {failure.strerror}") from failure
-        raise _translated(failure, path) from failure
-
-
-def _translated(failure: OSError, path: Path) -> ScsiError:
-    return mtio.translate(failure, f"{path}: open")
 
 
 def _check_block_bytes(block_bytes: int) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from scsi import mtio
-from scsi.errors import BlankCheck, MediumError, ScsiError
+from scsi.errors import BlankCheck, MediumError, PositionUnknown
 from scsi.mtio import Operation
 from scsi.tape import SpaceOutcome, Stop
 from scsi.track import UNKNOWN, Track
 
-__all__ = ["StMover", "tells"]
+__all__ = ["StMover"]
 
 
 class _Node(Protocol):
@@ -22,15 +22,6 @@ class _Node(Protocol):
     def file(self) -> int: ...
 
 
-def tells(file: int) -> bool:
-    """Whether drive and driver tell the number of the next object."""
-    try:
-        mtio.read_tell(file)
-    except ScsiError:
-        return False
-    return True
-
-
 class StMover:
     """Moves by the driver and asks afterwards; what stopped a movement follows from where it ended."""
 
@@ -38,23 +29,15 @@ class StMover:
         self._node = node
 
     def arrive(self) -> int:
-        """Take over where the drive says that it stands; if it does not say, nobody knows."""
+        """Take over where the drive says that it stands; PositionUnknown if it does not say, as after a reset."""
         self._node.track.forget()
-        at, state = mtio.read_tell(self._node.file), mtio.read_state(self._node.file)
+        try:
+            at, state = mtio.read_tell(self._node.file), mtio.read_state(self._node.file)
+        except MediumError as failure:
+            raise PositionUnknown(f"{failure}: the driver has lost the position, rewind the tape") from failure
         start = at - state.block if state.block >= 0 else None
         self._node.track.stand(at, file=state.file if state.file >= 0 else UNKNOWN, file_start=start)
         return at
-
-    def ends_at(self, number: int) -> bool:
-        """Whether object ``number``, which could not be read, is none because the data end there.
-
-        Of a blank check that follows no filemark the driver tells no more than of any other fault.
-        """
-        try:
-            mtio.operate(self._node.file, Operation.END_OF_DATA)
-            return mtio.read_tell(self._node.file) == number
-        except (OSError, ScsiError):
-            return False
 
     def locate(self, number: int) -> None:
         """See TapeDrive."""

@@ -13,7 +13,7 @@ from tests.peers.requirements import lacking
 __all__ = ["ROOT", "SCRATCH", "contract_variables", "require_libiscsi"]
 
 ROOT: Final = Path(__file__).parents[2]
-SCRATCH: Final = tuple(f"A{number:07d}L3" for number in range(1, 31))
+SCRATCH: Final = tuple(f"A{number:07d}L3" for number in range(1, 46))
 
 
 def contract_variables(device: str, drives: Sequence[str], changer: str) -> Mapping[str, str]:

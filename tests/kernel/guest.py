@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import platform
 import shlex
@@ -32,25 +33,34 @@ class Outcome:
 
 
 def kernel_folder() -> Path:
-    """Where a kernel package is unpacked, by the variable NDMPDUP_KERNEL; skips, or fails, without one."""
+    """Where a kernel and its modules are, by the variable NDMPDUP_KERNEL; skips, or fails, without one."""
     folder = os.environ.get("NDMPDUP_KERNEL", "")
-    if not folder or not any(Path(folder, "boot").glob("vmlinuz-*")):
-        lacking("no kernel for the guest: .ci/run unpacks one and sets NDMPDUP_KERNEL")
+    if not folder or not Path(folder, "vmlinuz").exists():
+        lacking("no kernel for the guest: .ci/kernel FOLDER makes one, and NDMPDUP_KERNEL names the folder")
     return Path(folder)
 
 
 class Guest:
-    """Boots once for each command; ``units`` are iSCSI URLs of what it shall have as SCSI devices, in order."""
+    """Boots once for each command.
 
-    def __init__(self, namespace: Namespace, folder: Path, units: Sequence[str]) -> None:
+    ``units`` are iSCSI URLs of what it shall have as SCSI devices, in order; ``modules`` are drivers that it shall have
+    beside its usual ones, with their parameters.
+    """
+
+    def __init__(
+        self, namespace: Namespace, folder: Path, units: Sequence[str] = (), *, modules: Mapping[str, str] | None = None
+    ) -> None:
         self._namespace = namespace
         self._folder = folder
         self._units = units
         kernel = kernel_folder()
-        self._image = next(kernel.glob("boot/vmlinuz-*"))
+        self._image = kernel / "vmlinuz"
         self._initramfs = folder / "initramfs.cpio"
+        for package in ("duplicator", "ndmp", "scsi", "tests"):
+            # What an emulated processor need not do.
+            compileall.compile_dir(ROOT / package, quiet=2)
         if not self._initramfs.exists():
-            build_initramfs(next(kernel.glob("lib/modules/*")), Path(require_peer("busybox")), self._initramfs)
+            build_initramfs(kernel, Path(require_peer("busybox")), self._initramfs, more=modules or {})
 
     def run(self, command: Sequence[str], *, timeout: float = 110.0, env: Mapping[str, str] | None = None) -> Outcome:
         """Boot, run ``command`` in the project's folder as root, and power off."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ INIT: Final = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-for module in $(cat /modules/order); do insmod /modules/$module.ko; done
+while read -r module parameters; do insmod /modules/$module.ko $parameters; done < /modules/order
 share=trans=virtio,version=9p2000.L,msize=262144,access=any
 mount -t 9p -o $share,ro,cache=loose host /lower
 mount -t tmpfs tmpfs /upper
@@ -34,8 +35,8 @@ poweroff -f
 """Runs the job's command with the host's files below a layer in memory: what it writes is gone with the guest."""
 
 
-def build_initramfs(modules: Path, busybox: Path, target: Path) -> None:
-    """Make the archive at ``target`` from the kernel's folder of modules; it is not compressed."""
+def build_initramfs(modules: Path, busybox: Path, target: Path, *, more: Mapping[str, str]) -> None:
+    """Make the archive at ``target``, not compressed, from a folder of modules; ``more`` of them with parameters."""
     root = target.with_suffix(".d")
     for folder in ("bin", "proc", "sys", "dev", "lower", "upper", "guest", "modules"):
         (root / folder).mkdir(parents=True)
@@ -43,10 +44,11 @@ def build_initramfs(modules: Path, busybox: Path, target: Path) -> None:
     (root / "init").write_text(INIT)
     for program in (root / "bin" / "busybox", root / "init"):
         program.chmod(0o755)
-    order = list(module_order(modules, MODULES))
-    for module in order:
-        (root / "modules" / module.name).write_bytes(module.read_bytes())
-    (root / "modules" / "order").write_text(" ".join(module.stem for module in order))
+    with (root / "modules" / "order").open("w") as order:
+        for module in module_order(modules, [*MODULES, *more]):
+            name = _name(module)
+            (root / "modules" / f"{name}.ko").write_bytes(_content(module))
+            order.write(f"{name} {more.get(name, '')}\n")
     with target.open("wb") as archive:
         names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
         command = [require_peer("cpio"), "--quiet", "-o", "-H", "newc"]
@@ -55,7 +57,7 @@ def build_initramfs(modules: Path, busybox: Path, target: Path) -> None:
 
 def module_order(modules: Path, wanted: Iterable[str]) -> Iterator[Path]:
     """The files of these modules and of all that they need, in the order to load them."""
-    files = {path.name.removesuffix(".ko").replace("-", "_"): path for path in modules.rglob("*.ko")}
+    files = {_name(path): path for path in modules.rglob("*.ko.xz")}
     done: set[str] = set()
 
     def load(name: str) -> Iterator[Path]:
@@ -70,9 +72,17 @@ def module_order(modules: Path, wanted: Iterable[str]) -> Iterator[Path]:
         yield from load(name.replace("-", "_"))
 
 
+def _name(module: Path) -> str:
+    return module.name.removesuffix(".ko.xz").replace("-", "_")
+
+
+def _content(module: Path) -> bytes:
+    return lzma.decompress(module.read_bytes())
+
+
 def _needed(module: Path) -> list[str]:
     """What a module says in its own section about others."""
-    content = module.read_bytes()
+    content = _content(module)
     start = content.index(b"\0depends=") + len(b"\0depends=")
     names = content[start : content.index(b"\0", start)].decode()
     return [name.replace("-", "_") for name in names.split(",") if name]

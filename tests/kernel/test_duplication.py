@@ -15,8 +15,10 @@ from tests.peers import network_namespace, require_peer
 @pytest.mark.timeout(320)  # python in an emulated processor
 def test_a_duplication_in_a_guest(tmp_path: Path) -> None:
     require_peer("mt")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kernel/duplication.py"]
+    options = ["-q", "-p", "no:cacheprovider", "--timeout=270"]
+    command = [sys.executable, "-m", "pytest", *options, "tests/kernel/duplication.py"]
+    variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NDMPDUP_DEADLINE": "120"}
     with network_namespace() as namespace, tgt_library(namespace, tmp_path) as library:
         guest = Guest(namespace, tmp_path, [library.drive_url, library.changer_url])
-        done = guest.run(command, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, timeout=280)
+        done = guest.run(command, env=variables, timeout=280)
     assert done.status == 0, done.stdout + done.stderr + done.console

@@ -22,7 +22,7 @@ DRIVE: Final = (
     "vendor_id=HP,product_id=Ultrium 3-SCSI,product_rev=D21W,scsi_sn=HU012345AB,scsi_id=HP LTO3 ULTRIUM,removable=1"
 )
 CHANGER: Final = "vendor_id=HP,product_id=MSL G3 Series,product_rev=3.00,scsi_sn=ABC01234G3,removable=1"
-SLOTS: Final = 40
+SLOTS: Final = 50
 MODE_PAGES: Final = (
     "0x02:0:14:0x80:0x80:0:0xa:0:0:0:0:0:0:0:0:0:0",
     "0x1a:0:10:0:0:0:0:0:0:0:0:0:0",
@@ -36,7 +36,7 @@ MODE_PAGES: Final = (
 
 @dataclass(frozen=True)
 class TgtLibrary:
-    """One drive, forty slots, one import/export slot; the tapes lie in the first slots."""
+    """One drive, fifty slots, one import/export slot; the tapes lie in the first slots."""
 
     namespace: Namespace
     media: Path

@@ -17,6 +17,9 @@ from scsi.st import StDrive
 
 __all__ = ["Node", "opened_node"]
 
+_MARKING = (Operation.REWIND, Operation.SEEK, Operation.BACK_FILES, Operation.OFFLINE)
+"""Before these the driver ends with a filemark what was written."""
+
 
 class Node:
     """A tape of ``capacity`` objects, the last ``zone`` of them behind the early warning. None is a filemark.
@@ -33,6 +36,7 @@ class Node:
 
     def readv(self, _: int, buffers: list[memoryview]) -> int:
         self.fails("read")
+        self._written = False
         self._end_of_data = self.at == len(self.tape)
         if self._end_of_data:
             return 0
@@ -62,14 +66,12 @@ class Node:
     def _operate(self, argument: ctypes.Structure) -> None:
         operation, count = Operation(argument.operation), argument.count
         self.fails(operation.name)
-        if self._written and (count or operation is not Operation.WRITE_MARKS):
-            # The driver ends with a filemark what was written, before anything else.
-            self._written = False
-            if operation is not Operation.WRITE_MARKS:
-                self._mark()
+        if self._written and operation in _MARKING:
+            self._mark()
+        self._written = self._written and operation is Operation.SET_BLOCK
         self._end_of_data = False
         match operation:
-            case Operation.REWIND | Operation.LOAD | Operation.UNLOAD:
+            case Operation.REWIND | Operation.LOAD | Operation.OFFLINE:
                 self.at, self._warned = 0, False
             case Operation.WRITE_MARKS:
                 for _ in range(count):
@@ -96,6 +98,7 @@ class Node:
         while count:
             place = self.at if by > 0 else self.at - 1
             if not 0 <= place < len(self.tape):
+                self._end_of_data = by > 0
                 raise _error(errno.EIO)
             self.at += by
             if over_blocks and self.tape[place] is None:

@@ -227,3 +227,21 @@ def write_two(drive: ScsiDrive) -> int:
 def read_two(drive: ScsiDrive) -> int:
     """Two blocks; how many were read."""
     return drive.read_blocks(memoryview(bytearray(1024)), 512).blocks
+
+
+def test_what_has_come_to_the_tape_is_not_flushed_again(tmp_path: Path) -> None:
+    moves: dict[str, tuple[Callable[[ScsiDrive], object], bool]] = {
+        "none": (lambda drive: drive.position(), True),
+        "over nothing": (lambda drive: drive.space_blocks(0), True),
+        "rewind": (lambda drive: drive.rewind(), False),
+        "back": (lambda drive: drive.space_blocks(-1), False),
+        "filemark": (lambda drive: drive.write_filemarks(1), False),
+    }
+    for name, (move, flushes) in moves.items():
+        directory = tmp_path / name
+        directory.mkdir()
+        with bench(directory) as (drive, way, _):
+            drive.write_blocks(memoryview(A + B), 512)
+            move(drive)
+            drive.close()
+            assert (WriteFilemarks6(0) in way.commands) == flushes, name
