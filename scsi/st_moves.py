@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from scsi import mtio
 from scsi.errors import BlankCheck, MediumError, PositionUnknown
@@ -11,6 +11,9 @@ from scsi.tape import SpaceOutcome, Stop
 from scsi.track import UNKNOWN, Track
 
 __all__ = ["StMover"]
+
+_MOST: Final = (1 << 23) - 1
+"""The largest count of SPACE(6), which the driver sends; a larger one would lose its upper bits on the way."""
 
 
 class _Node(Protocol):
@@ -60,6 +63,14 @@ class StMover:
 
     def space_blocks(self, count: int) -> SpaceOutcome:
         """See TapeDrive."""
+        moved, stop = 0, None
+        while moved < abs(count) and stop is None:
+            step = min(abs(count) - moved, _MOST)
+            outcome = self._space_blocks(step if count > 0 else -step)
+            moved, stop = moved + outcome.moved, outcome.stop
+        return SpaceOutcome(moved, stop)
+
+    def _space_blocks(self, count: int) -> SpaceOutcome:
         before, files = self.arrive(), self._node.track.marks_before
         if not self._stopped(Operation.FORWARD_BLOCKS if count > 0 else Operation.BACK_BLOCKS, abs(count)):
             return SpaceOutcome(abs(count))
@@ -69,7 +80,9 @@ class StMover:
         return SpaceOutcome(passed, self._end(count))
 
     def space_filemarks(self, count: int) -> SpaceOutcome:
-        """See TapeDrive. MediumError if the driver does not count files."""
+        """See TapeDrive. MediumError if the driver does not count files, ValueError for more than the drive counts."""
+        if abs(count) > _MOST:
+            raise ValueError(f"{count} filemarks are more than {_MOST}")
         self.arrive()
         files = self._node.track.marks_before
         if not self._stopped(Operation.FORWARD_FILES if count > 0 else Operation.BACK_FILES, abs(count)):

@@ -66,7 +66,7 @@ def test_mtx() -> None:
     says(
         ask("loaderinfo", "-f", CHANGER),
         *(
-            "Number of Storage Elements: 40",
+            "Number of Storage Elements: 60",
             "Number of Import/Export Elements: 1",
             "Number of Data Transfer Elements: 1",
         ),
@@ -100,20 +100,20 @@ def test_the_kernels_changer_driver() -> None:
     try:
         counts = (ctypes.c_int * 5)()  # struct changer_params: the current arm; arms, slots, ports, drives
         order(arm, 6, writes=2, argument=counts)
-        assert counts[1:5] == [1, 40, 1, 1]
+        assert counts[1:5] == [1, 60, 1, 1]
 
         def full(kind: int, room: int) -> Sequence[bool]:
             flags = (ctypes.c_ubyte * room)()
             order(arm, 8, writes=1, argument=_Status(kind, ctypes.addressof(flags)))
             return [bool(flag & 1) for flag in flags]
 
-        slots = full(1, 40)
-        assert [number + 1 for number, is_full in enumerate(slots) if not is_full] == list(range(SLOTS["free"], 41))
+        slots = full(1, 60)
+        assert [number + 1 for number, is_full in enumerate(slots) if not is_full] == list(range(SLOTS["free"], 61))
         order(arm, 1, writes=1, argument=_Move(1, one, 3, 0, 0))
-        assert (full(3, 1), full(1, 40)[one]) == ([True], False)
+        assert (full(3, 1), full(1, 60)[one]) == ([True], False)
         with pytest.raises(OSError, match="Invalid exchange"):  # EBADE: what the driver makes of 05/3B/0E
             order(arm, 1, writes=1, argument=_Move(1, one, 3, 0, 0))
         order(arm, 1, writes=1, argument=_Move(3, 0, 1, one, 0))
-        assert (full(3, 1), full(1, 40)) == ([False], slots)
+        assert (full(3, 1), full(1, 60)) == ([False], slots)
     finally:
         os.close(arm)

@@ -84,7 +84,7 @@ def test_mode_pages() -> None:
             mt("compression", count, code=2)  # nothing is compressed, and page 0F says so
             mt("drvbuffer", count)
         says(
-            ask("sg_modes", "-a", CHANGER), "1d 12 00 01 00 01 04 00 00 28 00 10 00 01 01 00", "1f 12 0e 00 00 0e 0e 0e"
+            ask("sg_modes", "-a", CHANGER), "1d 12 00 01 00 01 04 00 00 3c 00 10 00 01 01 00", "1f 12 0e 00 00 0e 0e 0e"
         )
 
 

@@ -20,7 +20,7 @@ from tests.peers.namespace import Namespace, end_process, read_line
 __all__ = ["SERIAL", "VirtualIscsi", "protected_cartridge", "virtual_iscsi"]
 
 SERIAL: Final = "VL20261101"
-SLOTS: Final = 40
+SLOTS: Final = 60
 DRIVE_LUN, CHANGER_LUN = 0, 1
 
 

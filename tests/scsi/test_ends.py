@@ -181,3 +181,16 @@ def told(drive: TapeDrive) -> int | None:
         return drive.position().block_number
     except ScsiError:
         return None
+
+
+def test_counts_that_the_kernel_has_no_room_for(tmp_path: Path) -> None:
+    node = Node()
+    with opened_node(node, tmp_path / "node") as drive:
+        write(drive, A, 1, A, B, 1)
+        drive.locate(4)
+        assert drive.space_blocks(-(1 << 40)) == SpaceOutcome(2, Stop.FILEMARK)
+        assert drive.position().block_number == 1
+        drive.rewind()
+        assert drive.space_blocks(1 << 40) == SpaceOutcome(1, Stop.FILEMARK)
+        with pytest.raises(ValueError, match="more than 8388607"):
+            drive.space_filemarks(1 << 40)
