@@ -279,8 +279,10 @@ class ScsiDrive:
 
     def _let_go(self) -> None:
         try:
-            self._drive.unprotect()
-            release(self._device, self._reservation)
+            try:
+                self._drive.unprotect()
+            finally:
+                release(self._device, self._reservation)
         finally:
             self._drive.leave()
             self._drive.closed, self._position = True, None

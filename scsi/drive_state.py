@@ -225,12 +225,16 @@ class Attachment:
         self.wanted_protection, self._choosing = method, False
 
     def unprotect(self) -> None:
-        """Have the drive forget it: others, the kernel's driver among them, know nothing of it."""
-        if self._protection not in (None, ProtectionMethod.NONE):
-            # Who is out of reach, or was reset on the way, has forgotten it or will be told by the next one.
-            with suppress(CommandTimeout, TransportLost):
+        """Before we go, have the drive forget it: others, the kernel's driver among them, know nothing of it."""
+        if self._protection == ProtectionMethod.NONE:
+            return
+        # What has happened to the drive is no matter any more; one that is out of reach the next user sets right.
+        self._arriving = True
+        try:
+            with suppress(CommandTimeout, TransportLost, NoMedium, NotReady):
                 drive_reports.set_protection(self.device, ProtectionMethod.NONE)
-            self._protection = ProtectionMethod.NONE
+        finally:
+            self._arriving = False
 
     def _protect_if_offered(self) -> ProtectionMethod:
         offered = drive_reports.offered_protection(self.device)
@@ -243,8 +247,10 @@ class Attachment:
 
     def _leave_unprotected(self) -> None:
         """A stranger's commands move blocks as they are; what he sets himself is his own matter."""
-        with self.judged():
-            self.unprotect()
+        if self._protection not in (None, ProtectionMethod.NONE):
+            with self.judged():
+                drive_reports.set_protection(self.device, ProtectionMethod.NONE)
+            self._protection = ProtectionMethod.NONE
         self.want_protection(ProtectionMethod.NONE)
 
     def _protect(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from scsi.drive import BlockChecks, ScsiDrive
 from scsi.errors import DeviceUrlError, HardwareError, IllegalRequest, MediumError, UnitAttention
 from scsi.inquiry import VitalPage
 from scsi.protection import ProtectionMethod
+from scsi.sense import Sense, SenseKey
 from scsi.spc import Inquiry, ModeSelect10
-from scsi.ssc import Read6, Write6
+from scsi.ssc import Read6, Rewind, Write6
 from scsi.tape import ReadOutcome
 from scsi.transports.transport import Room
 from scsi.transports.virtual import TargetTransport
@@ -93,6 +95,23 @@ def test_what_somebody_left_on_is_not_taken_for_off(tmp_path: Path) -> None:
         drive.rewind()
         assert not target.settings.protects_writes
         assert read(drive, 512, 512) == (A, ReadOutcome(1, 512))
+
+
+def test_it_is_off_behind_us_whatever_came_in_between(tmp_path: Path) -> None:
+    """After a stranger's rewind, a reset by somebody, another tape: the last time nobody asks any more what is set."""
+    with drive_target(tmp_path) as target:
+        incidents: tuple[Callable[[ScsiDrive], object], ...] = (
+            lambda drive: drive.pass_on(Rewind().encode()),
+            lambda drive: target.tell(Sense(SenseKey.UNIT_ATTENTION, 0x3F, 0x01)),
+            lambda drive: target.deck.drive.unload(),
+        )
+        for happens in incidents:
+            drive = opened(target)
+            drive.rewind()
+            assert target.settings.protects_writes
+            happens(drive)
+            drive.close()
+            assert not target.settings.protects_writes
 
 
 def test_strangers_commands_move_blocks_as_they_are(tmp_path: Path) -> None:
