@@ -73,6 +73,7 @@ class Bench:
         """The body of the last answer that said yes."""
         self._current = "session"
         self._peers: list[Peer] = []
+        self._listeners: list[Listener] = []
         self._data = _Data()
 
     # -- sessions ------------------------------------------------------------------------------------------------
@@ -231,6 +232,7 @@ class Bench:
             reason = "data connections are IPv4, and the control connection is not"
             raise Unavailable(reason)
         self._data.listener = Listener(self.target.deadline, buffer_bytes=buffer_bytes)
+        self._listeners.append(self._data.listener)
         return await self._data.listener.open(host)
 
     async def stop_listening(self) -> None:
@@ -255,8 +257,9 @@ class Bench:
                 await self._tidy_session(session)
         for peer in self._peers:
             await peer.close()
-        if self._data.listener:
-            await self._data.listener.close()
+        # A check may have listened more than once.
+        for listener in self._listeners:
+            await listener.close()
         for session in self.sessions.values():
             await self._end(session)
 

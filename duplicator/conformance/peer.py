@@ -98,6 +98,7 @@ class Listener:
         self._buffer = buffer_bytes
         self._came: asyncio.Queue[Peer] = asyncio.Queue()
         self._server: asyncio.Server | None = None
+        self._is_closed = False
         self.address = TcpAddress("", 0)
 
     async def open(self, host: str) -> TcpAddress:
@@ -110,6 +111,9 @@ class Listener:
         return self.address
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:
+            writer.transport.abort()
+            return
         self._came.put_nowait(Peer(reader, writer, self._deadline))
 
     async def accept(self) -> Peer:
@@ -121,7 +125,8 @@ class Listener:
             raise Deviation("a data connection from the host", f"none within {self._deadline:g} s") from None
 
     async def close(self) -> None:
-        """Listen no more, and close what nobody took."""
+        """Listen no more, and close what nobody took, now or in a moment."""
+        self._is_closed = True
         if self._server:
             self._server.close()
         while not self._came.empty():
