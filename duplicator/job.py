@@ -67,6 +67,7 @@ def result(
     volumes: Iterable[str],
     size: int,
     move_seconds: float = 0.0,
+    validated: bool = True,
 ) -> JobResult:
     """What the caller of a job gets."""
     return JobResult(
@@ -76,10 +77,10 @@ def result(
         reason=outcome.reason,
         image=image,
         copy_id=copy_id,
-        volume=", ".join(sorted(set(volumes))) or None,
+        volume=", ".join(dict.fromkeys(volumes)) or None,
         size=size,
         move_seconds=move_seconds,
-        validated=outcome.status == Status.SUCCESS,
+        validated=validated and outcome.status == Status.SUCCESS,
     )
 
 

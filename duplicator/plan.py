@@ -21,6 +21,7 @@ __all__ = [
     "Place",
     "RestoreRequest",
     "Step",
+    "Validation",
     "VerifyRequest",
 ]
 
@@ -44,10 +45,23 @@ class Step(Enum):
     READ_MOVER = "read side: set up mover"
     MOVE = "move data"
     WRITE_TRAILER = "write side: write trailer"
+    END_VOLUME = "write side: end volume"
+    NEXT_VOLUME = "write side: next volume"
     CLOSE = "close both sides"
     VALIDATE = "validate"
     COMMIT = "commit image"
     DONE = "done"
+
+
+class Validation(Enum):
+    """How a copy is looked at once it is on tape."""
+
+    NONE = "none"
+    """Not at all: the copy stays written, and is never called valid."""
+    LABELS = "labels"
+    """Its labels are read; it stays written too."""
+    DIGEST = "digest"
+    """All of it is read back and compared with the digest of what was sent: then it is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,9 @@ class CopyRequest:
     """None: the source's preferred digest."""
     record_bytes: int = DEFAULT_RECORD_BYTES
     deadlines: Deadlines = field(default_factory=Deadlines)
+    validation: Validation = Validation.DIGEST
+    copy_id: str | None = None
+    """An incomplete copy to go on with, from its last committed fragment; None begins one."""
 
 
 @dataclass(frozen=True, slots=True)

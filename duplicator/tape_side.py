@@ -51,13 +51,15 @@ class TapeSide:
         self.device = session.url.path
         self._tape = TapeMethods(session, deadline=session.deadlines.tape)
         self._open = False
+        self.is_past_early_warning = False
+        """Whether a write of this volume was told that the end of the medium is near."""
 
     # -- plain motions -------------------------------------------------------------------------------------------
 
     async def open(self, mode: TapeOpenMode) -> None:
         """Take the drive."""
         await self._tape.open(self.device, mode)
-        self._open = True
+        self._open, self.is_past_early_warning = True, False
 
     async def mount(self, mode: TapeOpenMode = TapeOpenMode.READ) -> None:
         """Take the drive once a tape is in it and nobody else has it, within the mount deadline."""
@@ -90,6 +92,10 @@ class TapeSide:
         if left := await self._mtio(TapeOperation.FSF, count):
             raise TapePositionError(f"the tape ends {left} filemarks early")
 
+    async def step_back_over_mark(self) -> None:
+        """From behind a filemark to in front of it."""
+        await self._mtio(TapeOperation.BSF, 1)
+
     async def write_marks(self, count: int) -> None:
         """Write ``count`` filemarks."""
         await self._mtio(TapeOperation.EOF, count)
@@ -114,6 +120,7 @@ class TapeSide:
         except ReplyError as error:
             if error.error != Error.EOM:
                 raise
+            self.is_past_early_warning = True
             await self._tape.write(block)
 
     async def _mtio(self, operation: TapeOperation, count: int) -> int:
@@ -137,19 +144,26 @@ class TapeSide:
         await self._write_block(volume_label(label))
         await self.write_marks(2)
 
-    async def find_end(self, volume: str) -> TapeEnd:
-        """Count the complete tape files from the beginning; a file without its trailer is not one.
+    async def find_end(self, volume: str, *, known_files: int = 0) -> TapeEnd:
+        """Count the complete tape files; a file without its trailer is not one.
 
-        LabelError for a trailer that belongs to another place or volume.
+        Begins at the last of those that are known, or where the tape has fewer, at the beginning. LabelError for a
+        trailer that belongs to another place or volume.
         """
         await self.rewind()
-        await self.read_block()
-        files, last = 0, None
+        files = known_files - 1 if known_files > 1 else 0
+        if files and await self._mtio(TapeOperation.FSF, files * _MARKS_PER_FILE):
+            return await self.find_end(volume)
+        if not files:
+            await self.read_block()
+        last = None
         while (found := await self._skip_file()) is not None:
             files, last = files + 1, found
-            if (found.header.sequence, found.header.file_set) != (files, volume):
-                place = f"file {found.header.sequence} of {found.header.file_set}"
+            if (found.header.sequence, found.header.volume) != (files, volume):
+                place = f"file {found.header.sequence} of {found.header.volume}"
                 raise LabelError(f"file {files} of volume {volume} says that it is {place}")
+        if known_files > 1 and last is None:
+            return await self.find_end(volume)
         return TapeEnd(files, last)
 
     async def remains(self, end: TapeEnd) -> FileHeader | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from math import inf
+from typing import Any, Final, TypeAlias, TypeVar
 
 from duplicator.data_tls import DataTls, TlsPolicy, invitation_of
 from duplicator.dataconn import DataConnection, Stopped
@@ -23,7 +24,11 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "explained", "receive_all", "watching"]
+__all__ = ["Stream", "explained", "receive_all", "together", "watching"]
+
+More: TypeAlias = Callable[[], Awaitable[bool]]
+R = TypeVar("R")
+S = TypeVar("S")
 
 _POLL: Final = 1.0
 """Seconds between looks at a mover that moves."""
@@ -49,7 +54,8 @@ async def watching(*movers: MoverSide) -> AsyncIterator[None]:
 class Stream:
     """Waits for what the movers of one stream should tell; anything else ends the job.
 
-    ``counter`` is asked for the bytes moved so far; if that stands still for the stall deadline the job ends.
+    ``counter`` is asked for the bytes moved so far; if that stands still for ``stall`` seconds the job ends. Without
+    ``stall`` it may stand still for as long as the other side needs.
     """
 
     def __init__(
@@ -59,21 +65,25 @@ class Stream:
         progress: Callable[[int], None],
         *,
         step: Step,
-        deadlines: Deadlines,
+        stall: float = inf,
     ) -> None:
         self._notices = notices
         self._counter = counter
         self._progress = progress
         self._step = step
-        self._stall = deadlines.stall
+        self._stall = stall
         self._moved = -1
         self._moved_at = time.monotonic()
 
-    async def end_of_source(self, source: MoverSide) -> None:
-        """Wait until ``source`` has sent everything up to its filemark."""
-        notice = await self._next()
-        if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
-            raise await self._surprise(notice)
+    async def end_of_source(self, source: MoverSide, more: More | None = None) -> None:
+        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some."""
+        while True:
+            notice = await self._next()
+            if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
+                raise await self._surprise(notice)
+            if more is None or not await more():
+                return
+            self.forget_time()
 
     async def end_of_all(self, *sides: MoverSide) -> None:
         """Wait until each of these movers has halted because the connection was closed."""
@@ -83,6 +93,19 @@ class Stream:
             if notice.side not in waiting or notice.event != NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED):
                 raise await self._surprise(notice)
             waiting.remove(notice.side)
+
+    async def volume_or_stream_ended(self, tape: MoverSide) -> bool:
+        """Wait until the mover of ``tape`` has met the end of its volume (True), or of the stream."""
+        notice = await self._next()
+        if notice.side is tape and notice.event == NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED):
+            return False
+        if notice.side is tape and _is_pause(notice.event, MoverPauseReason.EOM):
+            return True
+        raise await self._surprise(notice)
+
+    def forget_time(self) -> None:
+        """What happened up to now was no standstill."""
+        self._moved_at = time.monotonic()
 
     async def digest(self, tape: MoverSide) -> FseNotifyTapeDigest:
         """Wait for the outcome of a tape digest."""
@@ -118,7 +141,45 @@ class Stream:
             except TimeoutError:
                 pass
         status, text = _meaning(notice)
-        return JobError(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+        kind = _StreamBrokenError if _is_broken_connection(notice.event) else JobError
+        return kind(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+
+
+async def together(sending: Coroutine[Any, Any, S], receiving: Coroutine[Any, Any, R], *, grace: float) -> tuple[S, R]:
+    """Both ends of one stream at once; the failure that explains the other is raised, and the other end cancelled.
+
+    Once all was received, the sender has ``grace`` seconds to say so.
+    """
+    sender, receiver = asyncio.ensure_future(sending), asyncio.ensure_future(receiving)
+    both = (receiver, sender)
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if any(map(_broke, both)):
+            await asyncio.wait(both, timeout=_ROOT_CAUSE, return_when=asyncio.ALL_COMPLETED)
+        elif _succeeded(receiver):
+            await asyncio.wait((sender,), timeout=grace)
+        elif _succeeded(sender):
+            await asyncio.wait((receiver,))
+    finally:
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+    failed = [task for task in both if not task.cancelled() and task.exception()]
+    for task in sorted(failed, key=_broke):
+        task.result()
+    if sender.cancelled():
+        reason = f"all is on tape, and for {grace:g} s the other side does not say that it has sent all"
+        raise JobError(Status.CONNECTION_TIMED_OUT, step=Step.MOVE.value, reason=reason)
+    return sender.result(), receiver.result()
+
+
+def _succeeded(task: asyncio.Future[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _broke(task: asyncio.Future[Any]) -> bool:
+    """Whether this end only saw that the stream broke; the other one may know why."""
+    return task.done() and not task.cancelled() and isinstance(task.exception(), _StreamBrokenError)
 
 
 async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError:
@@ -169,9 +230,11 @@ async def receive_all(
     record_bytes: int,
     progress: Callable[[int], None],
     step: Step,
+    more: More | None = None,
 ) -> None:
     """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
+    ``more`` is asked there whether the stream goes on, on another volume; then it has made the mover go on.
     ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
     it may still be in ``consume`` then, and takes nothing more.
     """
@@ -187,10 +250,10 @@ async def receive_all(
                 await receiving
             return receiver.received
 
-        stream = Stream(notices, received, progress, step=step, deadlines=deadlines)
+        stream = Stream(notices, received, progress, step=step, stall=deadlines.stall)
         await source.wait_until_active()
         await source.send_all()
-        await stream.end_of_source(source)
+        await stream.end_of_source(source, more)
         await source.end_stream()
         await stream.end_of_all(source)
         await receiver.end(receiving)

@@ -1,0 +1,8 @@
+"""Where the bytes of a copy come from: one implementation of :class:`Source` for each way to move them."""
+
+from __future__ import annotations
+
+from duplicator.sources.file_service import FileServiceSource
+from duplicator.sources.source import OpenSource, Route, Sent, Source, SourceFragment, SourceImage
+
+__all__ = ["FileServiceSource", "OpenSource", "Route", "Sent", "Source", "SourceFragment", "SourceImage"]

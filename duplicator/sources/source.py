@@ -1,0 +1,94 @@
+"""The read side of a copy as the engine sees it, whoever moves the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from duplicator.recorder import Recorder
+from ndmp.enums import DigestAlgorithm
+from ndmp.messages.mover import TcpAddresses
+
+__all__ = ["OpenSource", "Route", "Sent", "Source", "SourceFragment", "SourceImage"]
+
+
+class Route(Enum):
+    """How the bytes go to the tape; in the order in which they are preferred."""
+
+    DIRECT = "direct"
+    """From the file service of an appliance to the tape server's mover, host to host."""
+    DIRECTCOPY = "directcopy"
+    """From one tape to another, mover to mover."""
+    TRADITIONAL = "traditional"
+    """Read here, and written from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFragment:
+    """One fragment of an image; ``size`` in bytes, None where only the end tells. An empty name: a plain file."""
+
+    name: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """An image as its source describes it; ``algorithm`` is the digest that its source computes of what it sends."""
+
+    host: str
+    unit: str
+    name: str
+    modified: int
+    fragments: tuple[SourceFragment, ...]
+    algorithm: DigestAlgorithm
+
+    @property
+    def size(self) -> int:
+        """Bytes of all fragments whose size is known."""
+        return sum(fragment.size or 0 for fragment in self.fragments)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a source has sent of one fragment, and its digest; empty where there is none."""
+
+    size: int
+    digest: bytes
+
+
+class OpenSource(Protocol):
+    """A source that is ready to send; one fragment at a time."""
+
+    name: str
+
+    async def begin(self, index: int, *, size: int | None, address: TcpAddresses, record_bytes: int) -> None:
+        """Open a fragment, which must still have ``size`` bytes, and connect to the mover that listens there."""
+        ...
+
+    async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
+        """Send the whole fragment and end the stream; ``taken_up`` waits until the other mover has the connection.
+
+        However long the other side takes to change volumes, this waits.
+        """
+        ...
+
+    async def finish(self) -> None:
+        """Close the fragment."""
+        ...
+
+
+class Source(Protocol):
+    """An image that can be copied."""
+
+    route: Route
+
+    async def describe(self, recorder: Recorder) -> SourceImage:
+        """Look whether the image is there and can be sent; JobError. Nothing is mounted or opened for it."""
+        ...
+
+    def opened(self, image: SourceImage, recorder: Recorder) -> AbstractAsyncContextManager[OpenSource]:
+        """Ready to send for the duration of the block; nothing of it is left open, whatever happens."""
+        ...
