@@ -135,15 +135,14 @@ class _Duplication:
             raise JobError(Status.FILE_READ_FAILED, step=Step.CHECK_IMAGE.value, reason=reason)
         self.copy_id = copy.id
         self._attempt = self._catalog.resume_copy(copy.id, self._recorder.job_id)
-        done = [fragment for fragment in copy.fragments if fragment.is_committed]
         self.volumes = list(copy.volumes)
-        self._recorder.note(f"copy {copy.id} goes on: {len(done)} of {was.fragments} fragments are on tape already")
+        self._recorder.note(f"copy {copy.id} goes on: {len(copy.fragments)} of {was.fragments} fragments are on tape already")
         return self._catalog.copy(copy.id)
 
     # -- both sides ----------------------------------------------------------------------------------------------
 
     async def _write(self, image: SourceImage, copy: Copy) -> None:
-        done = {fragment.index for fragment in copy.fragments if fragment.is_committed}
+        done = {fragment.index for fragment in copy.fragments}
         if len(done) < len(image.fragments):
             async with AsyncExitStack() as stack:
                 writer = await self._writer(stack, copy)
