@@ -148,7 +148,7 @@ class RobotMounts:
     @asynccontextmanager
     async def _opened(self, note: Note) -> AsyncIterator[HostSession]:
         place = self._place_of(self._library.url)
-        async with open_session(place, self._deadlines, step=Step.WRITE_MOUNT) as session:
+        async with open_session(place, self._deadlines, step=Step.WRITE_MOUNT, extended=False) as session:
             with failing_as(Step.WRITE_MOUNT, self._who):
                 methods = ScsiMethods(session)
                 await self._take(methods, note)

@@ -59,7 +59,9 @@ class Tapes:
     async def session(self, drive: DriveSpec) -> AsyncIterator[HostSession]:
         """A session with the drive's host; what fails within is the job's error."""
         who = f"drive {drive.name} of host {drive.url.host} port {drive.url.port}"
-        async with open_session(self.place_of(drive.url), self.deadlines, step=Step.WRITE_MOUNT) as session:
+        async with open_session(
+            self.place_of(drive.url), self.deadlines, step=Step.WRITE_MOUNT, extended=False
+        ) as session:
             with failing_as(Step.WRITE_MOUNT, who):
                 yield session
 
