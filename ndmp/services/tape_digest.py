@@ -50,7 +50,7 @@ class TapeDigestService:
         self._mover_idle = mover_idle
         self._digest: TapeDigest | None = None
         self._is_whole = False
-        """The last digest ended with NO_ERR: another stretch may follow."""
+        """The last stretch that came to its end did so with NO_ERR: another may follow."""
         self._algorithm = DigestAlgorithm.NONE
         self.state = TapeDigestState.IDLE
         self.routes: Routes = {
@@ -104,7 +104,7 @@ class TapeDigestService:
             self._inject(lambda: self._on_done(done) if self._digest is digest else None)
 
         digest = begin(request.size, request.record_size, tape.handle, report)
-        self._digest, self._is_whole, self.state = digest, False, TapeDigestState.ACTIVE
+        self._digest, self.state = digest, TapeDigestState.ACTIVE
 
     def _get_state(self, request: FseTapeDigestGetState) -> FseTapeDigestGetStateReply:
         return FseTapeDigestGetStateReply(Error.NO_ERR, self.state, self._digest.bytes_done() if self._digest else 0)
