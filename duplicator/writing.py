@@ -81,7 +81,12 @@ class TapeWriter:
         self.tape = TapeSide(session)
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.mover = MoverSide(
-            session, "tape server", self.notices, trouble=Status.MEDIA_WRITE_ERROR, log=recorder.note, told=recorder.told
+            session,
+            "tape server",
+            self.notices,
+            trouble=Status.MEDIA_WRITE_ERROR,
+            log=recorder.note,
+            told=recorder.told,
         )
         self.volume = ""
         self._book = book

@@ -29,7 +29,9 @@ class FileServiceSource:
 
     route = Route.DIRECT
 
-    def __init__(self, place: Place, image: str, deadlines: Deadlines, *, wanted: DigestAlgorithm | None = None) -> None:
+    def __init__(
+        self, place: Place, image: str, deadlines: Deadlines, *, wanted: DigestAlgorithm | None = None
+    ) -> None:
         self._place = place
         self._image = image
         self._deadlines = deadlines
