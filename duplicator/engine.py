@@ -125,7 +125,7 @@ class _Duplication:
         assert self._request.copy_id is not None
         copy = self._catalog.copy(self._request.copy_id)
         was = copy.image
-        if copy.state is not CopyState.INCOMPLETE:
+        if copy.state not in (CopyState.INCOMPLETE, CopyState.WRITTEN):
             reason = f"copy {copy.id} is {copy.state.value}: there is nothing to go on with"
             raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=reason)
         now = image.host, image.unit, image.name, image.modified, image.size, len(image.fragments)

@@ -33,7 +33,7 @@ from duplicator.config.values import (
     as_list,
     duration_text,
 )
-from duplicator.plan import DEFAULT_RECORD_BYTES, Deadlines
+from duplicator.plan import DEFAULT_RECORD_BYTES, Deadlines, Route, Validation
 from duplicator.urls import NDMP_PORT, NDMPS_PORT
 
 __all__ = [
@@ -73,22 +73,6 @@ class HostRole(Enum):
     FILE_SERVICE = "file-service"
     TAPE_SERVER = "tape-server"
     DATA_SERVER = "data-server"
-
-
-class Validation(Enum):
-    """What a new copy has to stand: nothing, the reading of its labels, or the digest of all its bytes."""
-
-    NONE = "none"
-    LABELS = "labels"
-    DIGEST = "digest"
-
-
-class Route(Enum):
-    """How data may go: host to host, tape to tape, or through an agent."""
-
-    DIRECT = "direct"
-    DIRECTCOPY = "directcopy"
-    TRADITIONAL = "traditional"
 
 
 def _named(tables: object) -> object:

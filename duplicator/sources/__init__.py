@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from duplicator.sources.file_service import FileServiceSource
-from duplicator.sources.source import OpenSource, Route, Sent, Source, SourceFragment, SourceImage
+from duplicator.sources.source import OpenSource, Sent, Source, SourceFragment, SourceImage
 
-__all__ = ["FileServiceSource", "OpenSource", "Route", "Sent", "Source", "SourceFragment", "SourceImage"]
+__all__ = ["FileServiceSource", "OpenSource", "Sent", "Source", "SourceFragment", "SourceImage"]
