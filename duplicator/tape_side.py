@@ -139,7 +139,7 @@ class TapeSide:
         raise TapePositionError("the tape begins with a filemark: it is not blank, and it has no label")
 
     async def recognise(self) -> VolumeLabel | None:
-        """The same for a tape that was perhaps never written: ndmjob reads such a one only if it is open for writing."""
+        """The same for a tape that was perhaps never written: ndmjob reads that only if it is open for writing."""
         try:
             return await self.identify()
         except ReplyError as error:
