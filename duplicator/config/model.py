@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr
 
-from duplicator.config.policies import PolicyDeadlines, PolicySpec, Route, Validation
+from duplicator.config.policies import PolicyDeadlines, PolicySpec
 from duplicator.config.tables import NAME_KEY, Entries, EntryName, Names, Table
 from duplicator.config.values import (
     Address,
@@ -31,7 +31,7 @@ from duplicator.config.values import (
     WireNumber,
     as_list,
 )
-from duplicator.plan import DEFAULT_RECORD_BYTES
+from duplicator.plan import DEFAULT_RECORD_BYTES, Route, Validation
 from duplicator.urls import NDMP_PORT, NDMPS_PORT
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from enum import Enum
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -21,27 +20,11 @@ from duplicator.config.values import (
     as_list,
     duration_text,
 )
-from duplicator.plan import Deadlines
+from duplicator.plan import Deadlines, Route, Validation
 
-__all__ = ["PolicyDeadlines", "PolicySpec", "Route", "Validation"]
+__all__ = ["PolicyDeadlines", "PolicySpec"]
 
 _USUAL: Final = Deadlines()
-
-
-class Validation(Enum):
-    """What a new copy has to stand: nothing, the reading of its labels, or the digest of all its bytes."""
-
-    NONE = "none"
-    LABELS = "labels"
-    DIGEST = "digest"
-
-
-class Route(Enum):
-    """How data may go: host to host, tape to tape, or through an agent."""
-
-    DIRECT = "direct"
-    DIRECTCOPY = "directcopy"
-    TRADITIONAL = "traditional"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
