@@ -107,7 +107,8 @@ class Broker:
         known = self._catalog.drive_uses().get(_address(drive))
         if known is None or known.volume != volume:
             self._catalog.update_drive(_address(drive), volume=volume)
-            self._catalog.count_mount(volume)
+            if self._catalog.volume(volume) is not None:
+                self._catalog.count_mount(volume)
 
     # -- waiting -------------------------------------------------------------------------------------------------
 
@@ -229,7 +230,9 @@ class Broker:
         """Whether some other job has a volume of these pools that may still have room when it ends."""
         names = {volume.label for volume in self._fitting(need)}
         leases = self._catalog.leases()
-        return any(lease.owner != but and lease.resource.name in names for lease in leases if _is_volume(lease.resource))
+        return any(
+            lease.owner != but and lease.resource.name in names for lease in leases if _is_volume(lease.resource)
+        )
 
     def _no_media(self, need: Need, step: Step) -> JobError:
         pools = ", ".join(need.pools)
@@ -262,4 +265,3 @@ def _volume(name: str) -> Resource:
 
 def _is_volume(resource: Resource) -> bool:
     return resource.kind is ResourceKind.VOLUME
-

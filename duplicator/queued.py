@@ -1,4 +1,4 @@
-"""The jobs of the queue, as this process runs them: agents chosen, drive and volume from the broker, then the engine."""
+"""Jobs of the queue, as this process runs them: agents, drive and volume first, then the engine."""
 
 from __future__ import annotations
 

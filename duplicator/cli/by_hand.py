@@ -10,7 +10,7 @@ from duplicator.mounts.operator import OperatorMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.supply import ByHand
 
-__all__ = ["by_hand"]
+__all__ = ["ask_operator", "by_hand"]
 
 
 def by_hand(tape: Place, deadlines: Deadlines, catalog: Catalog, *, volume: str | None = None) -> ByHand:
@@ -21,11 +21,11 @@ def by_hand(tape: Place, deadlines: Deadlines, catalog: Catalog, *, volume: str 
         return label.ours and (known is None or known.state in (VolumeState.APPENDABLE, VolumeState.SCRATCH))
 
     drive = DriveSpec(tape.url.path, tape.url)
-    mounts = OperatorMounts([drive], place_of=lambda _: tape, deadlines=deadlines, ask=_ask, accept=accept)
+    mounts = OperatorMounts([drive], place_of=lambda _: tape, deadlines=deadlines, ask=ask_operator, accept=accept)
     return ByHand(drive, mounts, volume)
 
 
-def _ask(words: str) -> None:
+def ask_operator(words: str) -> None:
     """Ask whoever sits there; the bell, since he may look elsewhere."""
     if stderr_console().is_terminal:
         stderr_console().bell()
