@@ -40,11 +40,14 @@ async def identify(tape: TapeSide) -> VolumeLabel | None:
     """
     try:
         return await tape.identify()
-    except ReplyError as error:
-        if error.error != Error.IO:
+    except ReplyError as failure:
+        if failure.error != Error.IO:
             raise
-    await tape.close()
-    await tape.open(TapeOpenMode.RDWR)
+        await tape.close()
+        try:
+            await tape.open(TapeOpenMode.RDWR)
+        except ReplyError:
+            raise failure from None
     return await tape.identify()
 
 
