@@ -72,10 +72,11 @@ class LibraryRig:
         seconds: float = 20.0,
         drives: Sequence[DriveSpec] | None = None,
         last_seen: Callable[[str], str] | None = None,
+        connect: float = 30.0,
     ) -> RobotMounts:
         """What mounts the library's volumes; ``seconds`` is the deadline of mounting."""
         known = [self.drive(0), self.drive(1)] if drives is None else drives
-        deadlines = Deadlines(mount=seconds)
+        deadlines = Deadlines(mount=seconds, connect=connect)
         return RobotMounts(self.library, drives=known, place_of=place_of, deadlines=deadlines, last_seen=last_seen)
 
     def note(self, words: str) -> None:
