@@ -111,11 +111,11 @@ class Tapes:
     async def _open(self, tape: TapeSide, drive: DriveSpec) -> None:
         """A tape that was given out, and stayed in its drive, is drawn in by command alone."""
         try:
-            return await tape.open(TapeOpenMode.READ)
+            await tape.open(TapeOpenMode.READ)
         except ReplyError as error:
             if error.error == Error.NO_TAPE_LOADED:
                 await self._draw_in(TapeMethods(tape.session, deadline=self.deadlines.tape), drive)
-        await tape.mount()
+            await tape.mount()
 
     async def _draw_in(self, methods: TapeMethods, drive: DriveSpec) -> None:
         with suppress(ReplyError):
