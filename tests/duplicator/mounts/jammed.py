@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,13 +26,19 @@ _ROOM = 0xFFFF
 
 
 class JammingChanger(VirtualChangerBackend):
-    """``jams`` says of each movement that comes what becomes of it; ``moves`` are all that came."""
+    """``jams`` says of each movement that comes what becomes of it; ``moves`` are all that came.
+
+    As most do, its drives hold a tape fast until they have given it out.
+    """
 
     def __init__(self, library: Library) -> None:
         super().__init__(library)
+        self.library = library
         self.jams: list[str] = []
         """Empty: it is done. The others fail: the cartridge ``stays``, it is ``gripped``, or it is ``there``."""
         self.moves: list[tuple[int, int]] = []
+        self.begins: Callable[[], None] = lambda: None
+        """Called in a thread of the host as a movement begins, which waits for it."""
 
     def open(self) -> ChangerHandle:
         """See ScsiBackend."""
@@ -59,6 +65,9 @@ class _Jamming(ChangerHandle):
     def _move(self, cdb: bytes) -> CdbOutcome:
         source, destination = (int.from_bytes(cdb[start : start + 2], "big") for start in (4, 6))
         self._jamming.moves.append((source, destination))
+        self._jamming.begins()
+        if self._is_held(source):
+            return _refused("05", "5302")  # illegal request: medium removal prevented
         jam = self._jamming.jams.pop(0) if self._jamming.jams else ""
         if jam != "stays":
             start = _HIDDEN if source == ARM else source
@@ -67,8 +76,12 @@ class _Jamming(ChangerHandle):
             done = self._inner.execute(command, data_out=b"", data_in_bytes=0, timeout=None)
             if not jam or done.status:
                 return done
-        # CHECK CONDITION: hardware error, mechanical positioning error
-        return CdbOutcome(2, sense=bytes.fromhex("700004000000000a00000000150100000000"))
+        return _refused("04", "1501")  # hardware error: mechanical positioning error
+
+    def _is_held(self, address: int) -> bool:
+        library = self._jamming.library
+        drives = library.configuration.ranges()[ElementType.DRIVE]
+        return address in drives and library.drive(drives.index(address)).loaded
 
     def _tell(self, cdb: bytes, data_in_bytes: int) -> CdbOutcome:
         """The arm holds what is in the hidden element, of which nothing is told."""
@@ -79,6 +92,11 @@ class _Jamming(ChangerHandle):
         kind, first = cdb[1] & 0x0F, int.from_bytes(cdb[2:4], "big")
         wanted = [_as_seen(each, hidden) for each in elements if kind in (0, each.type) and each.address >= first]
         return CdbOutcome(0, build_status(wanted, allocation_bytes=data_in_bytes))
+
+
+def _refused(key: str, code: str) -> CdbOutcome:
+    """CHECK CONDITION with fixed sense, in hex."""
+    return CdbOutcome(2, sense=bytes.fromhex(f"7000 {key} 00000000 0a 00000000 {code} 00 000000"))
 
 
 def _as_seen(element: Element, hidden: Element) -> Element:

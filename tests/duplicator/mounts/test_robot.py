@@ -18,7 +18,7 @@ from duplicator.tape_side import TapeSide
 from duplicator.urls import NdmpUrl
 from ndmp.aio.methods import ScsiMethods
 from ndmp.enums import TapeOpenMode
-from scsi.elements import ElementType
+from scsi.elements import ElementType, MediumType
 from scsi.virtual.library import NewVolume, open_library
 from tests.duplicator.mounts.rig import DOOR, DRIVE, SLOT, LibraryRig, place_of, refused
 from tests.duplicator.processes import Site, site_in
@@ -95,11 +95,11 @@ def test_a_volume_that_is_not_there(rig: LibraryRig) -> None:
     assert rig.shelves() == {DRIVE: "VT0001L8", SLOT + 1: "VT0002L8", SLOT + 2: "VT0003L8"}
 
 
-def insert(rig: LibraryRig, barcode: str, *, to: int | None = None) -> None:
+def insert(rig: LibraryRig, barcode: str, *, to: int | None = None, medium: MediumType = MediumType.DATA) -> None:
     """An operator puts a cartridge into the door, and perhaps on to an element, while the host is down."""
     rig.host.stop()
     with open_library(rig.directory) as library:
-        address = library.insert(NewVolume(barcode, capacity_bytes=1 << 20))
+        address = library.insert(NewVolume(barcode, medium, capacity_bytes=1 << 20))
         if to is not None:
             library.move(address, to)
     rig.serve()
@@ -125,6 +125,11 @@ def test_a_volume_in_the_door(rig: LibraryRig) -> None:
     assert rig.shelves() == HOME | {DRIVE: "ND0001L8"}
     rig.dismount()
     assert rig.shelves() == HOME | {SLOT + 3: "ND0001L8"}
+
+
+def test_a_cleaning_cartridge_is_no_volume(rig: LibraryRig) -> None:
+    insert(rig, "CLNU01CU", medium=MediumType.CLEANING)
+    refused(rig.mounts().mount(rig.drive(0), "CLNU01", note=rig.note), 96)
 
 
 def test_two_cartridges_of_one_name(rig: LibraryRig) -> None:

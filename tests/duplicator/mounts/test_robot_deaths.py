@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -91,26 +90,6 @@ def test_the_host_is_killed(site: Site) -> None:
         rig.mount(volume)
         check_kept(rig)
         assert rig.shelves()[DRIVE] == f"{volume}L8"
-
-
-def test_cancelled_in_mid_motion(site: Site) -> None:
-    """The movement that was begun is waited for, and no other is made."""
-    rig = LibraryRig(site, options=SLOW)
-    rig.mount("VT0001")
-
-    async def cancel() -> None:
-        mounting = asyncio.create_task(rig.mounts().mount(rig.drive(0), "VT0002", note=lambda _: mounting.cancel()))
-        await mounting
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(cancel())
-    # Told of the first movement, it ends during the second, or before that.
-    check_kept(rig)
-    rig.host.stop()
-    rig.serve()
-    rig.mount("VT0003")
-    check_kept(rig)
-    assert rig.shelves()[DRIVE] == "VT0003L8"
 
 
 def test_a_host_that_stops_answering(site: Site) -> None:
