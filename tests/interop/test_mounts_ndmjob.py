@@ -95,12 +95,12 @@ def test_what_cannot_be_mounted(ndmjob: NdmjobDaemon) -> None:
 def test_a_barcode_that_cannot_be_read(ndmjob: NdmjobDaemon) -> None:
     """The tape's own label counts in the drive; elsewhere it is told that such a cartridge is there."""
     robot = Robot(ndmjob, {DRIVE: "", SLOT: "RV01", SLOT + 1: ""})
-    labelled, mounted, missing, other, gone = robot.run(
-        "label:0:RV0007", "mount:0:RV0007", "mount:0:RV0008", "mount:0:RV01", "mount:0:RV0007"
+    blank, labelled, mounted, missing, other, gone = robot.run(
+        "mount:0:RV0007", "label:0:RV0007", "mount:0:RV0007", "mount:0:RV0008", "mount:0:RV01", "mount:0:RV0007"
     )
     assert labelled["status"] == mounted["status"] == other["status"] == 0
     assert mounted["notes"] == ["volume RV0007 is in drive d0"]
-    for refusal in (missing, gone):
+    for refusal in (blank, missing, gone):
         assert refusal["status"] == 96
         assert "barcode cannot be read" in refusal["reason"]
     assert "drive 128, slot 1025" in ", ".join(sorted(missing["reason"].rpartition(": ")[2].split(", ")))

@@ -16,8 +16,9 @@ from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines
 from duplicator.tape_side import TapeSide
 from duplicator.urls import NdmpUrl
-from ndmp.aio.methods import ScsiMethods
-from ndmp.enums import TapeOpenMode
+from ndmp.aio.methods import ScsiMethods, TapeMethods
+from ndmp.enums import TapeOpenMode, TapeOperation
+from ndmp.errors import ReplyError
 from scsi.elements import ElementType, MediumType
 from scsi.virtual.library import NewVolume, open_library
 from tests.duplicator.mounts.rig import DOOR, DRIVE, SLOT, LibraryRig, place_of, refused
@@ -167,6 +168,26 @@ def test_a_robot_in_use_is_waited_for(rig: LibraryRig) -> None:
 
 def other_session(rig: LibraryRig) -> contextlib.AbstractAsyncContextManager[HostSession]:
     return open_session(place_of(rig.library.url), Deadlines())
+
+
+def test_a_tape_that_was_given_out(rig: LibraryRig) -> None:
+    """It is in the drive already, as after a dismount that went no further: the drive draws it in again."""
+    rig.mount("VT0001")
+
+    async def give_out() -> None:
+        async with open_session(place_of(rig.drive(0).url), Deadlines()) as session:
+            methods = TapeMethods(session)
+            await methods.open("lib.drive0", TapeOpenMode.READ)
+            await methods.move(TapeOperation.OFF)
+            await methods.close()
+            with pytest.raises(ReplyError):
+                await methods.open("lib.drive0", TapeOpenMode.READ)
+
+    for volume in ("VT0001", None):
+        asyncio.run(give_out())
+        rig.notes.clear()
+        rig.mount(volume, seconds=0.2)
+        assert len(rig.notes) == 1, "nothing was carried"
 
 
 def test_a_drive_in_use_keeps_its_tape(rig: LibraryRig) -> None:
