@@ -1,7 +1,8 @@
-"""A program for a namespace: volumes into the drives of ndmjob's robot, and what came of each step, as JSON.
+"""A program for a namespace: volumes into the drives of a library, and what came of each step, as JSON.
 
-``python -m tests.interop.mounting ROBOT STEP...``; a step is mount:DRIVE:VOLUME, dismount:DRIVE, label:DRIVE:VOLUME,
-inventory, or twice, which opens the robot in two sessions.
+``python -m tests.interop.mounting PASSWORD SECONDS LIBRARY-URL DRIVE-URL,... STEP...``, where SECONDS are the mount
+deadline. A step is mount:DRIVE:VOLUME, dismount:DRIVE, label:DRIVE:VOLUME, inventory, or twice, which opens the robot
+in two sessions.
 """
 
 from __future__ import annotations
@@ -21,26 +22,19 @@ from duplicator.tape_side import TapeSide
 from duplicator.urls import NdmpUrl
 from ndmp.aio.methods import ScsiMethods
 from ndmp.enums import TapeOpenMode
-from tests.peers import NdmjobDaemon
-
-DEADLINES = Deadlines(mount=0.2)
-
-
-def _url(path: str) -> NdmpUrl:
-    return NdmpUrl(NdmjobDaemon.user, "127.0.0.1", 10000, path)
-
-
-def _place(url: NdmpUrl) -> Place:
-    return Place(url, Secret(NdmjobDaemon.password))
 
 
 class _Program:
-    def __init__(self, robot: str) -> None:
-        library = LibrarySpec("sim", _url(robot))
-        self._robot = robot
-        self._drives = [DriveSpec(f"d{number}", _url(f"{robot}/drive{number}"), "sim", number) for number in range(2)]
-        self._mounts = RobotMounts(library, drives=self._drives, place_of=_place, deadlines=DEADLINES)
+    def __init__(self, password: str, deadlines: Deadlines, library: str, drives: list[str]) -> None:
+        self._secret = Secret(password)
+        self._deadlines = deadlines
+        self._library = LibrarySpec("sim", NdmpUrl.parse(library))
+        self._drives = [DriveSpec(f"d{number}", NdmpUrl.parse(url), "sim", number) for number, url in enumerate(drives)]
+        self._mounts = RobotMounts(self._library, drives=self._drives, place_of=self._place, deadlines=deadlines)
         self._notes = list[str]()
+
+    def _place(self, url: NdmpUrl) -> Place:
+        return Place(url, self._secret)
 
     async def run(self, step: str) -> dict[str, Any]:
         verb, _, rest = step.partition(":")
@@ -53,7 +47,7 @@ class _Program:
             elif verb == "dismount":
                 await self._mounts.dismount(drive, note=self._notes.append)
             elif verb == "label":
-                await _label(drive, volume)
+                await self._label(drive, volume)
             elif verb == "twice":
                 await self._twice()
             else:
@@ -64,23 +58,23 @@ class _Program:
         return {"status": 0, "notes": [*self._notes]}
 
     async def _twice(self) -> None:
-        async with open_session(_place(_url("")), DEADLINES) as one, open_session(_place(_url("")), DEADLINES) as two:
-            await ScsiMethods(one).open(self._robot)
-            await ScsiMethods(two).open(self._robot)
+        place = self._place(self._library.url)
+        async with open_session(place, self._deadlines) as one, open_session(place, self._deadlines) as two:
+            await ScsiMethods(one).open(place.url.path)
+            await ScsiMethods(two).open(place.url.path)
+
+    async def _label(self, drive: DriveSpec, volume: str) -> None:
+        async with open_session(self._place(drive.url), self._deadlines) as session:
+            tape = TapeSide(session)
+            await tape.open(TapeOpenMode.RDWR)
+            await tape.label_volume(volume)
+            await tape.close()
 
 
-async def _label(drive: DriveSpec, volume: str) -> None:
-    async with open_session(_place(drive.url), DEADLINES) as session:
-        tape = TapeSide(session)
-        await tape.open(TapeOpenMode.RDWR)
-        await tape.label_volume(volume)
-        await tape.close()
-
-
-async def _main(robot: str, steps: list[str]) -> None:
-    program = _Program(robot)
+async def _main(password: str, seconds: str, library: str, drives: str, *steps: str) -> None:
+    program = _Program(password, Deadlines(mount=float(seconds)), library, drives.split(","))
     json.dump([await program.run(step) for step in steps], sys.stdout)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2:]))
+    asyncio.run(_main(*sys.argv[1:]))

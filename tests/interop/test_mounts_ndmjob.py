@@ -49,7 +49,10 @@ class Robot:
 
     def run(self, *steps: str) -> list[dict[str, Any]]:
         """What came of these steps, all in one process."""
-        program = [sys.executable, "-m", "tests.interop.mounting", self.directory, *steps]
+        library = f"ndmp://{NdmjobDaemon.user}@127.0.0.1:10000/{self.directory}"
+        drives = ",".join(f"{library}/drive{number}" for number in range(2))
+        words = (NdmjobDaemon.password, "0.2", library, drives)
+        program = [sys.executable, "-m", "tests.interop.mounting", *words, *steps]
         return list(json.loads(self._namespace.run(program).stdout))
 
 
