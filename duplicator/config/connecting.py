@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from dataclasses import dataclass
 from typing import TypeVar
 
-from duplicator.config.access import agents_of, local_agent, password_found, place_of
+from duplicator.config.access import local_agent, password_found, place_of
 from duplicator.config.model import AgentSpec, Config, HostRole, HostSpec
 from duplicator.config.positions import Path
 from duplicator.config.problems import did_you_mean, in_words
@@ -38,21 +38,28 @@ class Visit:
     findings: tuple[Wording, ...] = ()
 
 
-async def visit_hosts(config: Config, environ: Mapping[str, str] = os.environ) -> list[Visit]:
-    """Log in to all hosts that this process has credentials for and can reach, at the same time."""
-    found = password_found(config, environ)
+async def visit_hosts(
+    config: Config, environ: Mapping[str, str] = os.environ, *, agent: AgentSpec | None = None
+) -> list[Visit]:
+    """Log in to all hosts that this process has credentials for and can reach, at the same time.
+
+    ``agent``: the one that this process is, None for the one without a command.
+    """
+    me = agent or local_agent(config)
+    found = password_found(config, environ, agent=me)
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_visit(config, host, found=found, environ=environ)) for host in config.hosts.values()
-        ]
+        visits = [_visit(config, host, agent=me, found=found, environ=environ) for host in config.hosts.values()]
+        tasks = [group.create_task(visit) for visit in visits]
     return [task.result() for task in tasks]
 
 
-async def _visit(config: Config, host: HostSpec, *, found: frozenset[str], environ: Mapping[str, str]) -> Visit:
-    agent = local_agent(config)
-    if agent is None or agent not in Agents(found=found).trusted(config, host.name):
-        others = in_words([other.name for other in agents_of(config) if other != agent], "or")
-        return Visit(host.name, f"not asked: this process has no credentials for it; run this as agent {others}")
+async def _visit(
+    config: Config, host: HostSpec, *, agent: AgentSpec | None, found: frozenset[str], environ: Mapping[str, str]
+) -> Visit:
+    trusted = Agents().trusted(config, host.name)
+    if agent is None or (agent not in trusted and host.name not in found):
+        others = in_words([f"--agent {other.name}" for other in trusted], "or") or "nobody"
+        return Visit(host.name, f"not asked: this agent has no credentials for it; {others} has")
     if not reaches(agent, host):
         return Visit(host.name, f"not asked: it is beyond the 'reach' of agent {agent.name}")
     try:

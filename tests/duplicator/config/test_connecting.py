@@ -118,6 +118,19 @@ def test_hosts_that_are_for_others(site: Site, host: Host) -> None:
     _, far, beyond = ended.document["hosts"]
     assert far == {
         "host": "far",
-        "said": "not asked: this process has no credentials for it; run this as agent other",
+        "said": "not asked: this agent has no credentials for it; --agent other has",
     }
     assert beyond == {"host": "beyond", "said": "not asked: it is beyond the 'reach' of agent me"}
+
+
+def test_as_another_agent(site: Site, host: Host) -> None:
+    own = f"credentials.all = {{ user = '{USER}', password_file = '{site.password}' }}\n"
+    text = connected(site, host).replace(f'password_file = "{site.password}"\n', 'password_file = "absent"\n')
+    text += f"[agents.me]\nhosts = ['all']\n[agents.far]\ncommand = ['ssh', 'far']\n{own}"
+    path = write(site.folder, text)
+    far = site.run("config", "check", "--connect", "--config", path, "--agent", "far")
+    assert far.code == 0, far.out
+    me = site.run("config", "check", "--config", path, "--json")
+    assert [found["line"] for found in me.document["problems"]] == [5]
+    nobody = site.run("config", "check", "--config", path, "--agent", "nobody")
+    assert (nobody.code, "there is no agent 'nobody'; there is me and far" in nobody.err) == (2, True)
