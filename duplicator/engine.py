@@ -7,7 +7,7 @@ import time
 import uuid
 from contextlib import AsyncExitStack
 
-from duplicator.catalog import Catalog, CatalogError, CopyState, Fragment, JobKind, VolumeState
+from duplicator.catalog import Catalog, CatalogError, CopyState, Fragment, JobKind, Section, VolumeState
 from duplicator.digests import ALGORITHMS
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.file_side import FileSide
@@ -325,13 +325,14 @@ class _Duplication:
 
 
 def _fragment(trailer: FileTrailer, volume: str) -> Fragment:
-    return Fragment(
-        index=trailer.header.fragment,
-        name=trailer.header.fragment_name,
+    only = Section(
+        number=1,
         volume=volume,
         file_sequence=trailer.header.sequence,
+        offset=0,
         size=trailer.size,
         blocks=trailer.blocks,
-        digest=trailer.digest,
         first_block=None,
     )
+    header = trailer.header
+    return Fragment(header.fragment, header.fragment_name, trailer.size, trailer.digest, (only,))

@@ -45,7 +45,7 @@ async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -
         outcome,
         image=copy.image.name,
         copy_id=copy.id,
-        volumes=[fragment.volume for fragment in copy.fragments],
+        volumes=copy.volumes,
         size=copy.image.size,
         move_seconds=work.move_seconds,
     )

@@ -31,7 +31,7 @@ async def verify(request: VerifyRequest, catalog: Catalog, watcher: Watcher) -> 
         outcome,
         image=copy.image.name,
         copy_id=copy.id,
-        volumes=[fragment.volume for fragment in copy.fragments],
+        volumes=copy.volumes,
         size=copy.image.size,
     )
 

@@ -1,4 +1,4 @@
-"""What the product remembers: images, copies, fragments, volumes and jobs, in any SQLAlchemy database."""
+"""What the product remembers: images, copies, fragments, volumes and jobs, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from duplicator.catalog.records import (
     JobEvent,
     JobKind,
     JobState,
+    JobTry,
+    Section,
+    Stop,
+    TapeFile,
     Volume,
     VolumeState,
 )
@@ -28,6 +32,10 @@ __all__ = [
     "JobEvent",
     "JobKind",
     "JobState",
+    "JobTry",
+    "Section",
+    "Stop",
+    "TapeFile",
     "Volume",
     "VolumeState",
     "default_url",

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from duplicator.catalog.migrations import OLDEST, MigrationError, migrate
 from duplicator.catalog.tables import SCHEMA_VERSION, Base, SchemaRow
 
 __all__ = ["CatalogError", "default_url", "open_engine"]
@@ -70,8 +71,10 @@ def _make_tables(engine: Engine) -> None:
         connection = session.connection()
         if connection.dialect.has_table(connection, SchemaRow.__tablename__):
             version = session.scalar(select(SchemaRow.version))
-            if version != SCHEMA_VERSION:
+            if version is None or not OLDEST <= version <= SCHEMA_VERSION:
                 raise CatalogError(_version_text(version))
+            if version < SCHEMA_VERSION:
+                migrate(connection, version)
             return
         Base.metadata.create_all(connection)
         session.add(SchemaRow(version=SCHEMA_VERSION))
@@ -80,7 +83,7 @@ def _make_tables(engine: Engine) -> None:
 def _version_text(found: int | None) -> str:
     if found is not None and found > SCHEMA_VERSION:
         return f"the catalog has version {found}, this program knows {SCHEMA_VERSION}: use a newer program"
-    return f"the catalog has version {found}, this program needs {SCHEMA_VERSION}"
+    return f"the catalog has version {found}, this program can bring up {OLDEST} and later ones"
 
 
 def open_engine(text: str) -> Engine:
@@ -97,6 +100,6 @@ def open_engine(text: str) -> Engine:
             stack.callback(engine.dispose)
             _make_tables(engine)
             stack.pop_all()
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, MigrationError) as error:
         raise CatalogError(f"catalog {url.render_as_string()}: {error}") from error
     return engine

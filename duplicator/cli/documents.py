@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from duplicator.catalog import Copy, Fragment, Job, JobEvent
+from duplicator.catalog import Copy, Fragment, Job, JobEvent, Section
 from duplicator.digests import digest_name
 from duplicator.plan import JobResult
 
@@ -106,4 +106,15 @@ def _fragment_document(fragment: Fragment) -> Document:
         "bytes": fragment.size,
         "blocks": fragment.blocks,
         "digest": fragment.digest.hex(),
+        "sections": [_section_document(section) for section in fragment.sections],
+    }
+
+
+def _section_document(section: Section) -> Document:
+    return {
+        "volume": section.volume,
+        "file_sequence": section.file_sequence,
+        "offset": section.offset,
+        "bytes": section.size,
+        "blocks": section.blocks,
     }

@@ -23,6 +23,7 @@ from duplicator.catalog import (
     Image,
     JobKind,
     JobState,
+    Section,
     VolumeState,
     default_url,
 )
@@ -68,7 +69,11 @@ def copy(catalog: Catalog, copy_id: str = COPY, job_id: int | None = None) -> st
 
 
 def fragment(index: int, file_sequence: int) -> Fragment:
-    return Fragment(index, f"part{index}", "ND0001", file_sequence, 100_000, 2, bytes(range(32)), None)
+    return Fragment(index, f"part{index}", 100_000, bytes(range(32)), (section(1, file_sequence, size=100_000),))
+
+
+def section(number: int, file_sequence: int, *, volume: str = "ND0001", offset: int = 0, size: int = 131072) -> Section:
+    return Section(number, volume, file_sequence, offset, size, -(-size // 65536), None)
 
 
 def test_a_job_from_start_to_end(catalog: Catalog) -> None:
@@ -122,6 +127,7 @@ def test_a_copy_and_its_fragments(catalog: Catalog) -> None:
     assert found == Copy(
         id=COPY,
         image=image(catalog),
+        number=1,
         job_id=number,
         state=CopyState.VALID,
         tape_url="ndmp://u@b:1/t0",
@@ -129,6 +135,9 @@ def test_a_copy_and_its_fragments(catalog: Catalog) -> None:
         record_bytes=65536,
         created=NOON,
         validated=NOON + SECOND,
+        validation="",
+        expires=None,
+        route="",
         fragments=(fragment(0, 1), fragment(1, 2)),
     )
     assert catalog.copies() == [found]
@@ -211,6 +220,69 @@ def test_volumes_are_reserved(catalog: Catalog) -> None:
     assert catalog.volumes() == before
 
 
+def test_a_fragment_over_several_volumes(catalog: Catalog) -> None:
+    for label in ("ND0001", "ND0002"):
+        catalog.add_volume(label, tape_url="")
+    copy(catalog)
+    catalog.add_section(COPY, 0, "part0", section(1, 1), time=NOON)
+    with pytest.raises(CatalogError, match=r"131072 bytes are on tape of fragment 0 of copy .*, not 200000"):
+        catalog.commit_fragment(COPY, 0, 200_000, b"d")
+    assert catalog.copy(COPY).fragments == ()
+    second = section(2, 1, volume="ND0002", offset=131072, size=68_928)
+    catalog.add_section(COPY, 0, "part0", second)
+    catalog.commit_fragment(COPY, 0, 200_000, b"d")
+    found = catalog.copy(COPY)
+    assert found.fragments == (Fragment(0, "part0", 200_000, b"d", (section(1, 1), second)),)
+    assert found.volumes == ("ND0001", "ND0002")
+    assert (found.fragments[0].volume, found.fragments[0].blocks) == ("ND0001", 4)
+    first = catalog.volume("ND0001")
+    assert first is not None
+    assert (first.files, first.size, first.last_written) == (1, 131072, NOON)
+    for call, words in [
+        (lambda: catalog.add_section(COPY, 0, "part0", section(3, 2)), "is committed"),
+        (lambda: catalog.abandon_sections(COPY, 0), "is committed"),
+        (lambda: catalog.commit_fragment(COPY, 1, 0, b""), "nothing is on tape"),
+    ]:
+        with pytest.raises(CatalogError, match=words):
+            call()
+    assert catalog.copy(COPY) == found
+
+
+def test_a_missing_section_is_seen(catalog: Catalog) -> None:
+    catalog.add_volume("ND0001", tape_url="")
+    copy(catalog)
+    catalog.add_section(COPY, 0, "", section(2, 1, offset=131072))
+    with pytest.raises(CatalogError, match=r"section 1 of fragment 0 of copy .* is missing"):
+        catalog.commit_fragment(COPY, 0, 131072, b"")
+
+
+def test_what_was_abandoned_takes_room_until_it_is_written_over(catalog: Catalog) -> None:
+    for label in ("ND0001", "ND0002"):
+        catalog.add_volume(label, tape_url="")
+    copy(catalog)
+    catalog.add_fragments(COPY, [fragment(0, 1)])
+    catalog.add_section(COPY, 1, "part1", section(1, 2))
+    catalog.add_section(COPY, 1, "part1", section(2, 1, volume="ND0002", offset=131072))
+    catalog.abandon_sections(COPY, 1)
+    catalog.abandon_sections(COPY, 1)
+    files = [
+        (one.file_sequence, one.fragment, one.section, one.size, one.dead) for one in catalog.volume_files("ND0001")
+    ]
+    assert files == [(1, 0, 1, 131072, False), (2, 1, 1, 131072, True)]
+    assert [one.dead for one in catalog.volume_files("ND0002")] == [True]
+    sizes = [(volume.files, volume.size) for volume in catalog.volumes()]
+    assert sizes == [(2, 2 * 131072), (1, 131072)]
+    catalog.add_section(COPY, 1, "part1", section(1, 3, size=65536))
+    # The dead file is the first of what comes later: writing there ends the tape behind it.
+    catalog.abandon_sections(COPY, 1)
+    catalog.add_section(COPY, 1, "part1", section(1, 2, size=65536))
+    catalog.commit_fragment(COPY, 1, 65536, b"d")
+    assert [(one.file_sequence, one.dead) for one in catalog.volume_files("ND0001")] == [(1, False), (2, False)]
+    volume = catalog.volume("ND0001")
+    assert volume is not None
+    assert (volume.files, volume.size) == (2, 131072 + 65536)
+
+
 def test_what_the_catalog_refuses(catalog: Catalog) -> None:
     catalog.add_volume("ND0001", tape_url="")
     copy(catalog)
@@ -256,7 +328,7 @@ def test_settings_of_sqlite(catalog: Catalog, file: Path) -> None:
     start(catalog)
     with contextlib.closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
         assert connection.execute("SELECT state, started FROM jobs").fetchall() == [
             ("running", "2026-11-22 12:00:00.000000")
         ]
@@ -264,7 +336,7 @@ def test_settings_of_sqlite(catalog: Catalog, file: Path) -> None:
 
 def test_another_version_is_refused_and_left_alone(file: Path) -> None:
     Catalog(f"sqlite:///{file}").close()
-    for version, words in ((2, "newer program"), (0, "needs 1")):
+    for version, words in ((3, "newer program"), (0, "bring up 1")):
         with contextlib.closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("UPDATE schema_version SET version = ?", (version,))
         with pytest.raises(CatalogError, match=f"version {version}.*{words}"):
@@ -340,19 +412,25 @@ def test_two_processes_never_reserve_the_same_label(catalog: Catalog, file: Path
     assert [volume.label for volume in catalog.volumes()] == sorted(labels)
 
 
-def test_a_killed_process_leaves_how_far_it_came(catalog: Catalog, file: Path) -> None:
+@pytest.mark.parametrize(("committed", "becomes"), [(False, CopyState.FAILED), (True, CopyState.INCOMPLETE)])
+def test_a_killed_process_leaves_how_far_it_came(
+    catalog: Catalog, file: Path, committed: bool, becomes: CopyState
+) -> None:
+    catalog.add_volume("ND0001", tape_url="")
     mine = start(catalog)
     body = "\n".join(
         [
             "number = start(catalog)",
             "copy(catalog, job_id=number)",
+            "if committed: catalog.add_fragments(COPY, [fragment(0, 1)])",
+            "catalog.add_section(COPY, 1, '', section(1, 2))",
             "catalog.event(number, 'write data', 'began')",
             "catalog.progress(number, 12345, bytes_total=99999)",
             "print(number, flush=True)",
             "input()",
         ]
     )
-    process = script(file, body)
+    process = script(file, f"committed = {committed}\n{body}")
     assert process.stdout is not None
     number = int(process.stdout.readline())
     assert catalog.mark_dead_jobs() == []
@@ -367,7 +445,10 @@ def test_a_killed_process_leaves_how_far_it_came(catalog: Catalog, file: Path) -
     assert (job.state, job.status, job.step, job.bytes_moved) == (JobState.DIED, None, "write data", 12345)
     assert job.reason == f"process {process.pid} ended at step 'write data', after 12345 of 99999 bytes"
     assert job.ended == NOON
-    assert catalog.copy(COPY).state is CopyState.FAILED
+    assert catalog.copy(COPY).state is becomes
+    assert [one.index for one in catalog.copy(COPY).fragments] == [0] * committed
+    assert [one.dead for one in catalog.volume_files("ND0001")] == [False] * committed + [True]
+    assert [(run.number, run.ended, run.reason) for run in catalog.tries(number)] == [(1, NOON, job.reason)]
     assert catalog.job(mine).state is JobState.RUNNING
     assert catalog.mark_dead_jobs() == []
 
