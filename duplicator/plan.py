@@ -20,7 +20,9 @@ __all__ = [
     "JobResult",
     "Place",
     "RestoreRequest",
+    "Route",
     "Step",
+    "Validation",
     "VerifyRequest",
 ]
 
@@ -48,6 +50,28 @@ class Step(Enum):
     VALIDATE = "validate"
     COMMIT = "commit image"
     DONE = "done"
+
+
+class Route(Enum):
+    """How the bytes go to the tape; in the order in which they are preferred."""
+
+    DIRECT = "direct"
+    """From the file service of an appliance to the tape server's mover, host to host."""
+    DIRECTCOPY = "directcopy"
+    """From one tape to another, mover to mover."""
+    TRADITIONAL = "traditional"
+    """Read here, and written from here."""
+
+
+class Validation(Enum):
+    """How a copy is looked at once it is on tape."""
+
+    NONE = "none"
+    """Not at all: the copy stays written, and is never called valid."""
+    LABELS = "labels"
+    """Its labels are read; it stays written too."""
+    DIGEST = "digest"
+    """All of it is read back and compared with the digest of what was sent: then it is valid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from duplicator.urls import HostPort, NdmpUrl, UrlError
 
 __all__ = [
     "CatalogUrl",
+    "ConfigFile",
     "ConnectTimeout",
     "FromPasswordFile",
     "FromTape",
@@ -79,6 +80,16 @@ CatalogUrl = Annotated[
         help="SQLAlchemy URL of the catalog (with a password: only in the environment). Default: a SQLite file "
         "in your data folder.",
         callback=_keep_secret_out,
+        show_default=False,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar="NDMPDUP_CONFIG",
+        help="The configuration. Default: ndmpdup.toml of this folder, else that of your configuration folder.",
         show_default=False,
     ),
 ]

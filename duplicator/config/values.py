@@ -39,9 +39,9 @@ __all__ = [
 _SMALLEST_RECORD: Final = 512
 _LARGEST_RECORD: Final = 16 << 20
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
-_WORDS: Final = "s sec second seconds m min minute minutes h hour hours d day days w week weeks y year years".split()
+_WORDS: Final = "s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|y|years?"
 """No months: their first letter is that of minutes."""
-_DURATION: Final = re.compile(rf"([0-9]{{1,9}}) *({'|'.join(_WORDS)})", re.ASCII)
+_DURATION: Final = re.compile(f"([0-9]{{1,9}}) *({_WORDS})", re.ASCII)
 _LONGEST: Final = timedelta(days=365 * 1000)
 _CATALOG_SECRET: Final = re.compile(r"://[^/@]*:[^/@]*@|[?&;][^=&;]*(password|passwd|pwd)[^=&;]*=", re.IGNORECASE)
 
