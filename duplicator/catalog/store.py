@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from duplicator.catalog.copies import Copies
+from duplicator.catalog.forgetting import Forgetting
 from duplicator.catalog.jobs import Jobs
 from duplicator.catalog.volumes import Volumes
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Jobs, Copies, Volumes):
+class Catalog(Jobs, Copies, Volumes, Forgetting):
     """A catalog by SQLAlchemy URL (default: a SQLite file of this user); any method may raise CatalogError."""

@@ -8,6 +8,9 @@ from duplicator.cli.endings import Interrupted, UsageProblem
 from duplicator.config import ConfigError
 from duplicator.conformance.reports.baseline import BaselineError
 from duplicator.credentials import CredentialError
+from duplicator.media.naming import VolumeNameError
+from duplicator.media.pools import PoolError
+from duplicator.media.scanner import ScannerError, ScannerMissingError
 from duplicator.status import ExitCode, JobError
 from duplicator.trees import TreeError
 from duplicator.units.refusals import UnitError
@@ -28,8 +31,11 @@ _USAGE = (
     UnitError,
     TreeError,
     LabelError,
+    PoolError,
+    VolumeNameError,
+    ScannerMissingError,
 )
-_FAILED = (NdmpError, ScsiError, OSError)
+_FAILED = (NdmpError, ScsiError, OSError, ScannerError)
 
 
 def describe(error: Exception) -> tuple[int, str] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import ClassVar
 
 import pytest
@@ -12,19 +12,11 @@ from duplicator.media.barcodes import Barcode
 from duplicator.media.framing import Framing
 from duplicator.media.misreads import CutOffError, MisreadError, UnknownMediaError
 from duplicator.media.scanner import ScannerError, Waits, open_scanner
-from tests.duplicator.media.ports import FakeScanner, network_scanner, rfc2217_scanner, terminal_scanner
+from tests.duplicator.media.ports import FakeScanner, terminal_scanner
 
-Maker = Callable[[], AbstractContextManager[FakeScanner]]
-MAKERS: dict[str, Maker] = {"terminal": terminal_scanner, "socket": network_scanner, "rfc2217": rfc2217_scanner}
 # pyserial 3.5 still calls these.
 pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
 QUICK = Waits(idle=30, line=0.3, poll=0.05)
-
-
-@pytest.fixture(params=MAKERS)
-def scanner(request: pytest.FixtureRequest) -> Iterator[FakeScanner]:
-    with MAKERS[request.param]() as made:
-        yield made
 
 
 def readings(scanner: FakeScanner, stack: ExitStack, waits: Waits = QUICK) -> Iterator[Barcode | MisreadError]:
