@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
@@ -85,18 +85,20 @@ class Broker:
             self._catalog.update_drive(_address(grant.drive), used=datetime.now(UTC))
             await self._tell()
 
-    async def next_volume(self, grant: Grant, *, note: Note) -> str | None:
-        """Another volume for a job whose volume is full; it keeps those before. None: what an operator mounts.
+    async def next_volume(self, grant: Grant, full: str, *, note: Note) -> str | None:
+        """Another volume for a job whose volume ``full`` is; it keeps those before. None: what an operator mounts.
 
         JobError NO_MEDIA when none is left, and no other job can give one back.
         """
-        told = False
+        need, told = replace(grant.need, volume=None), False
         while True:
-            for volume in self._choices(grant.need, grant.drive):
+            for volume in self._choices(need, grant.drive):
+                if volume == full:
+                    continue
                 if volume is None or self._catalog.take(grant.owner, [_volume(volume)], job_id=grant.need.job_id):
                     return volume
-            if not self._others_may_give_back(grant.need, but=grant.owner):
-                raise self._no_media(grant.need, Step.NEXT_VOLUME)
+            if not self._others_may_give_back(need, but=grant.owner):
+                raise self._no_media(need, Step.NEXT_VOLUME)
             if not told:
                 note("every volume with room is in use by other jobs: waiting for one")
             told = True
@@ -107,7 +109,8 @@ class Broker:
         known = self._catalog.drive_uses().get(_address(drive))
         if known is None or known.volume != volume:
             self._catalog.update_drive(_address(drive), volume=volume)
-            self._catalog.count_mount(volume)
+            if self._catalog.volume(volume) is not None:
+                self._catalog.count_mount(volume)
 
     # -- waiting -------------------------------------------------------------------------------------------------
 
@@ -229,7 +232,9 @@ class Broker:
         """Whether some other job has a volume of these pools that may still have room when it ends."""
         names = {volume.label for volume in self._fitting(need)}
         leases = self._catalog.leases()
-        return any(lease.owner != but and lease.resource.name in names for lease in leases if _is_volume(lease.resource))
+        return any(
+            lease.owner != but and lease.resource.name in names for lease in leases if _is_volume(lease.resource)
+        )
 
     def _no_media(self, need: Need, step: Step) -> JobError:
         pools = ", ".join(need.pools)
@@ -262,4 +267,3 @@ def _volume(name: str) -> Resource:
 
 def _is_volume(resource: Resource) -> bool:
     return resource.kind is ResourceKind.VOLUME
-

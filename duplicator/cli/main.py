@@ -22,6 +22,7 @@ from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
 from duplicator.cli.probe import probe
+from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
@@ -47,6 +48,10 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "verify": verify,
     "restore": restore,
     "jobs": jobs,
+    "run": run,
+    "cancel": cancel,
+    "suspend": suspend,
+    "resume": resume,
     "copies": copies,
     "images": images,
     "probe": probe,
