@@ -11,6 +11,7 @@ from duplicator.cli import changer as library
 from duplicator.cli import config as configuration
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
+from duplicator.cli.agent import agent
 from duplicator.cli.command import command, configure_logging
 from duplicator.cli.conformance import conformance
 from duplicator.cli.copies import copies
@@ -60,6 +61,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "images": images,
     "probe": probe,
     "serve": serve,
+    "agent": agent,
     "decode": decode,
     "conformance": conformance,
 }
