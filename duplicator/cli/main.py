@@ -9,6 +9,7 @@ import typer
 
 from duplicator.cli import changer as library
 from duplicator.cli import config as configuration
+from duplicator.cli import media as volumes
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
 from duplicator.cli.agent import agent
@@ -21,7 +22,6 @@ from duplicator.cli.duplicate import duplicate
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
-from duplicator.cli.media import add, forget, list_volumes, media, suspend
 from duplicator.cli.media_label import label
 from duplicator.cli.media_moves import export_volumes, import_volumes
 from duplicator.cli.media_scan import scan
@@ -44,7 +44,7 @@ app = typer.Typer(
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
-_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=media)
+_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
@@ -100,14 +100,14 @@ _CONFIG_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "example": configuration.example,
 }
 _MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
-    "add": add,
-    "list": list_volumes,
+    "add": volumes.add,
+    "list": volumes.list_volumes,
     "label": label,
     "scan": scan,
     "export": export_volumes,
     "import": import_volumes,
-    "suspend": suspend,
-    "forget": forget,
+    "suspend": volumes.suspend,
+    "forget": volumes.forget,
 }
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}

@@ -107,7 +107,7 @@ def list_volumes(
     if state is not None and state not in states:
         raise UsageProblem(f"--state: {state!r} is none of {', '.join(states)}")
     with open_catalog(catalog) as opened:
-        dead = opened.dead_bytes()
+        dead = {each.volume: each.dead + each.failed for each in opened.accounts()}
         found = [each for each in opened.volumes() if state in (None, each.state.value) and pool in (None, each.pool)]
     if as_json:
         print_json({"volumes": [_document(volume, dead.get(volume.label, 0)) for volume in found]})

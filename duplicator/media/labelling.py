@@ -10,7 +10,6 @@ from duplicator.catalog import Catalog, Volume, VolumeState
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import open_session
 from duplicator.labels import VolumeKind, VolumeLabel
-from duplicator.mounts.tapes import identify
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeSide
@@ -66,7 +65,7 @@ async def label_tape(request: LabelRequest, catalog: Catalog) -> Volume:
 
 async def _found(tape: TapeSide) -> VolumeLabel | None:
     try:
-        return await identify(tape)
+        return await tape.recognise()
     except TapePositionError:
         return _MARK
 
