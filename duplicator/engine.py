@@ -116,7 +116,7 @@ class _Duplication:
             job_id=self._recorder.job_id,
             tape_url=str(self._request.target.url),
             algorithm=image.algorithm,
-            record_bytes=self._request.record_bytes,
+            record_bytes=self._record_bytes(image),
             copy_id=str(uuid.uuid4()),
         )
         return self._catalog.copy(self.copy_id)
@@ -174,14 +174,14 @@ class _Duplication:
         for index, fragment in enumerate(image.fragments):
             if index in done:
                 continue
-            make = partial(self._header, image, index, created)
-            address = await writer.begin(make, self._request.record_bytes)
+            record_bytes = self._record_bytes(image)
+            await writer.begin(partial(self._header, image, index, created), record_bytes)
             if reader is None:
                 reader = await stack.enter_async_context(self._source.opened(image, self._recorder))
+            await reader.prepare(index, size=fragment.size)
+            address = await writer.listen()
             try:
-                await reader.begin(
-                    index, size=fragment.size, address=address, record_bytes=self._request.record_bytes
-                )
+                await reader.begin(address=address, record_bytes=record_bytes)
             except JobError as error:
                 raise await explained(error, writer.notices) from error
             moved += await self._move(image, index, reader, writer, done=moved)
@@ -195,15 +195,22 @@ class _Duplication:
         began = time.monotonic()
         sent, moved = await together(
             reader.send(writer.taken_up),
-            writer.receive(lambda count: self._recorder.progress(min(done + count, self.size))),
+            writer.receive(lambda count: self._progress(image, done + count), excused=lambda: reader.is_changing),
             grace=self._request.deadlines.stall,
         )
         self.move_seconds += time.monotonic() - began
         await reader.finish()
-        self._recorder.progress(done + sent.size)
+        self._progress(image, done + sent.size)
         await writer.finish(sent, image.algorithm, moved)
         self._commit(index, image.fragments[index], sent.size, sent.digest)
         return sent.size
+
+    def _progress(self, image: SourceImage, moved: int) -> None:
+        """Tell how far the image is; ndmjob counts the padding of the last record too."""
+        self._recorder.progress(min(moved, self.size) if image.is_size_known else moved)
+
+    def _record_bytes(self, image: SourceImage) -> int:
+        return image.record_bytes or self._request.record_bytes
 
     def _header(self, image: SourceImage, index: int, created: int, **place: object) -> FileHeader:
         with failing_as(Step.WRITE_HEADER, "the labels"):
@@ -217,7 +224,7 @@ class _Duplication:
                 fragment=index,
                 fragments=len(image.fragments),
                 fragment_name=image.fragments[index].name,
-                record_bytes=self._request.record_bytes,
+                record_bytes=self._record_bytes(image),
                 created=created,
                 attempt=self._attempt,
                 **place,  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ class Stream:
     """Waits for what the movers of one stream should tell; anything else ends the job.
 
     ``counter`` is asked for the bytes moved so far; if that stands still for ``stall`` seconds the job ends. Without
-    ``stall`` it may stand still for as long as the other side needs.
+    ``stall`` it may stand still for as long as the other side needs, and so it may while it is ``excused``.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Stream:
         *,
         step: Step,
         stall: float = inf,
+        excused: Callable[[], bool] | None = None,
     ) -> None:
+        self._excused = excused
         self._notices = notices
         self._counter = counter
         self._progress = progress
@@ -76,10 +78,14 @@ class Stream:
         self._moved_at = time.monotonic()
 
     async def end_of_source(self, source: MoverSide, more: More | None = None) -> None:
-        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some."""
+        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some.
+
+        ``more`` knows what there is to come; so to it the end of a volume may be told as such too (draft D.6).
+        """
+        ends = (MoverPauseReason.EOF, MoverPauseReason.EOM) if more else (MoverPauseReason.EOF,)
         while True:
             notice = await self._next()
-            if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
+            if notice.side is not source or not _is_pause(notice.event, *ends):
                 raise await self._surprise(notice)
             if more is None or not await more():
                 return
@@ -128,6 +134,8 @@ class Stream:
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
             self._progress(moved)
+        elif self._excused is not None and self._excused():
+            self._moved_at = now
         elif now - self._moved_at > self._stall:
             reason = f"no data moved for {self._stall:g} s, {moved} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
@@ -195,8 +203,8 @@ async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError
     return JobError(Status.CONNECTION_BROKEN, step=error.step, reason=f"{notice.side.name}: {notice.event}")
 
 
-def _is_pause(event: Post | NdmpError, reason: MoverPauseReason) -> bool:
-    return isinstance(event, NotifyMoverPaused) and event.reason == reason
+def _is_pause(event: Post | NdmpError, *reasons: MoverPauseReason) -> bool:
+    return isinstance(event, NotifyMoverPaused) and event.reason in reasons
 
 
 def _is_broken_connection(event: Post | NdmpError) -> bool:

@@ -29,7 +29,9 @@ class FileServiceSource:
 
     route = Route.DIRECT
 
-    def __init__(self, place: Place, image: str, deadlines: Deadlines, *, wanted: DigestAlgorithm | None = None) -> None:
+    def __init__(
+        self, place: Place, image: str, deadlines: Deadlines, *, wanted: DigestAlgorithm | None = None
+    ) -> None:
         self._place = place
         self._image = image
         self._deadlines = deadlines
@@ -109,6 +111,7 @@ class _Appliance:
         self._image = image
         self._recorder = recorder
         self._is_open = False
+        self.is_changing = False
 
     async def abandon(self) -> None:
         """Leave mover idle and nothing open."""
@@ -116,7 +119,7 @@ class _Appliance:
         if answers and self._is_open:
             await tidy(self._recorder, "closing the image", self.files.close(FileDisposition.DISCARD))
 
-    async def begin(self, index: int, *, size: int | None, address: TcpAddresses, record_bytes: int) -> None:
+    async def prepare(self, index: int, *, size: int | None) -> None:
         """See OpenSource."""
         image = self._image
         self._recorder.step(Step.READ_OPEN, f"fragment {index + 1} of image {image.name!r}")
@@ -125,6 +128,9 @@ class _Appliance:
             self._is_open = True
             if found != size:
                 raise self._changed(f"fragment {index + 1} has {found} bytes now, not {size}")
+
+    async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
+        """See OpenSource."""
         self._recorder.step(Step.READ_MOVER, "the mover connects to the tape server's")
         with failing_as(Step.READ_MOVER, self.name):
             await self.mover.set_up(record_bytes)
@@ -138,7 +144,7 @@ class _Appliance:
                 await taken_up()  # a peer without TLS would be sent plain bytes
             await self.mover.send_all()
             await stream.end_of_source(self.mover)
-            sent = await self._sent()
+            sent = await self.sent()
             await self.mover.end_stream()
             await stream.end_of_all(self.mover)
         return sent
@@ -148,7 +154,7 @@ class _Appliance:
         self._recorder.mover(self.mover.role, state.state)
         return state.bytes_moved
 
-    async def _sent(self) -> Sent:
+    async def sent(self) -> Sent:
         """Bytes sent and their digest; JobError when that was not the whole fragment, unchanged."""
         state = await self.files.state()
         algorithm = self._image.algorithm

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from duplicator.credentials import read_password_file
 from duplicator.drives import DriveSpec, LibrarySpec
-from duplicator.mounts import RobotMounts
+from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.recorder import Progress
 from duplicator.supply import Note
