@@ -49,8 +49,7 @@ async def duplicate(
         request,
         catalog,
         recorder,
-        source=source
-        or FileServiceSource(request.source, request.image, request.deadlines, wanted=request.algorithm),
+        source=source or FileServiceSource(request.source, request.image, request.deadlines, wanted=request.algorithm),
         supply=supply or TapeInDrive(request.volume),
     )
     async with recorded(recorder) as outcome:
@@ -126,7 +125,7 @@ class _Duplication:
         assert self._request.copy_id is not None
         copy = self._catalog.copy(self._request.copy_id)
         was = copy.image
-        if copy.state is not CopyState.INCOMPLETE:
+        if copy.state not in (CopyState.INCOMPLETE, CopyState.WRITTEN):
             reason = f"copy {copy.id} is {copy.state.value}: there is nothing to go on with"
             raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=reason)
         now = image.host, image.unit, image.name, image.modified, image.size, len(image.fragments)
@@ -136,7 +135,9 @@ class _Duplication:
         self.copy_id = copy.id
         self._attempt = self._catalog.resume_copy(copy.id, self._recorder.job_id)
         self.volumes = list(copy.volumes)
-        self._recorder.note(f"copy {copy.id} goes on: {len(copy.fragments)} of {was.fragments} fragments are on tape already")
+        self._recorder.note(
+            f"copy {copy.id} goes on: {len(copy.fragments)} of {was.fragments} fragments are on tape already"
+        )
         return self._catalog.copy(copy.id)
 
     # -- both sides ----------------------------------------------------------------------------------------------
@@ -186,9 +187,7 @@ class _Duplication:
                 raise await explained(error, writer.notices) from error
             moved += await self._move(image, index, reader, writer, done=moved)
 
-    async def _move(
-        self, image: SourceImage, index: int, reader: OpenSource, writer: TapeWriter, *, done: int
-    ) -> int:
+    async def _move(self, image: SourceImage, index: int, reader: OpenSource, writer: TapeWriter, *, done: int) -> int:
         """Data flows, host to host, until the fragment is on tape with its trailer; gives its bytes."""
         name = f"fragment {index + 1} of {len(image.fragments)}"
         self._recorder.step(Step.MOVE, f"{name} flows, host to host")

@@ -37,7 +37,8 @@ class Notice:
 class MoverSide:
     """The mover of one session; its notifications go to ``notices`` while :meth:`watch` runs.
 
-    ``trouble`` is the job's status when its device fails. ``told`` gets what the host tells by itself, ``log`` the rest.
+    ``trouble`` is the job's status when its device fails. ``told`` gets what the host tells by itself,
+    ``log`` the rest.
     """
 
     def __init__(

@@ -20,6 +20,7 @@ __all__ = [
     "JobResult",
     "Place",
     "RestoreRequest",
+    "Route",
     "Step",
     "Validation",
     "VerifyRequest",
@@ -51,6 +52,17 @@ class Step(Enum):
     VALIDATE = "validate"
     COMMIT = "commit image"
     DONE = "done"
+
+
+class Route(Enum):
+    """How the bytes go to the tape; in the order in which they are preferred."""
+
+    DIRECT = "direct"
+    """From the file service of an appliance to the tape server's mover, host to host."""
+    DIRECTCOPY = "directcopy"
+    """From one tape to another, mover to mover."""
+    TRADITIONAL = "traditional"
+    """Read here, and written from here."""
 
 
 class Validation(Enum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
 from duplicator.catalog import Copy, Fragment, Section
@@ -12,8 +11,8 @@ from duplicator.digests import new_digest
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import HostSession, open_session
 from duplicator.plan import Deadlines, Place, Step, Validation
-from duplicator.recorder import Recorder
 from duplicator.reading import FragmentOnTape, TapeReader
+from duplicator.recorder import Recorder
 from duplicator.status import JobError, Status
 from duplicator.supply import VolumeSupply
 from duplicator.transfer import Stream, receive_all
@@ -76,7 +75,9 @@ async def _check_fragments(copy: Copy, reader: TapeReader, read: _Read, recorder
         done += fragment.size
         recorder.progress(done)
         what = f"digest {found.digest.hex()} as sent" if found else "labels as written"
-        recorder.note(f"fragment {fragment.index + 1} of {len(copy.fragments)}: {fragment.size} bytes {_where(fragment)}, {what}")
+        recorder.note(
+            f"fragment {fragment.index + 1} of {len(copy.fragments)}: {fragment.size} bytes {_where(fragment)}, {what}"
+        )
 
 
 def _where(fragment: Fragment) -> str:
@@ -118,30 +119,27 @@ async def _by_host(
     copy: Copy, fragment: Fragment, reader: TapeReader, on_tape: FragmentOnTape, progress: Callable[[int], None]
 ) -> ReadBack:
     """Have the tape's own host digest it: only the result crosses the network."""
-    size, clean = 0, True
-    begun = False
+    size, clean, session = 0, True, reader.session
     while True:
         section = on_tape.section
-        call = FseTapeDigestContinue if begun else partial(FseTapeDigestStart, copy.algorithm)
-        found = await _digest(call(section.size, copy.record_bytes), copy, section, reader, progress)
-        size, clean, begun = size + found.size, clean and found.padding_clean, True
+        if section is fragment.sections[0]:
+            await session.call(FseTapeDigestStart(copy.algorithm, section.size, copy.record_bytes))
+        else:
+            await session.call(FseTapeDigestContinue(section.size, copy.record_bytes))
+        found = await _outcome(copy, section, reader, progress)
+        size, clean = size + found.size, clean and found.padding_clean
         if not await on_tape.more():
             return ReadBack(size, found.digest, clean)
 
 
-async def _digest(
-    request: FseTapeDigestStart | FseTapeDigestContinue,
-    copy: Copy,
-    section: Section,
-    reader: TapeReader,
-    progress: Callable[[int], None],
+async def _outcome(
+    copy: Copy, section: Section, reader: TapeReader, progress: Callable[[int], None]
 ) -> FseNotifyTapeDigest:
     session = reader.session
 
     async def bytes_done() -> int:
         return (await session.call(FseTapeDigestGetState())).bytes_done
 
-    await session.call(request)
     reader.is_digesting = True
     stream = Stream(
         reader.notices,

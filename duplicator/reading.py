@@ -136,7 +136,10 @@ def _require_header(header: FileHeader, copy: Copy, fragment: Fragment, section:
         )
         raise JobError(Status.WRONG_IMAGE_POSITION, step=Step.VALIDATE.value, reason=reason)
     if (header.section, header.offset) != (section.number, section.offset):
-        found, wanted = (f"section {n} from byte {at}" for n, at in ((header.section, header.offset), (section.number, section.offset)))
+        found, wanted = (
+            f"section {n} from byte {at}"
+            for n, at in ((header.section, header.offset), (section.number, section.offset))
+        )
         reason = f"{place} is {found} of fragment {fragment.index}, not {wanted}"
         raise JobError(Status.WRONG_IMAGE_POSITION, step=Step.VALIDATE.value, reason=reason)
 

@@ -196,9 +196,7 @@ class _Restore:
             reason = f"{files.session.name}: {what}, and it is not overwritten; choose another unit"
             raise JobError(Status.FILE_WRITE_FAILED, step=step.value, reason=reason) from error
 
-    async def _flow(
-        self, reader: TapeReader, fragment: Fragment, on_tape: FragmentOnTape, sink: MoverSide
-    ) -> None:
+    async def _flow(self, reader: TapeReader, fragment: Fragment, on_tape: FragmentOnTape, sink: MoverSide) -> None:
         before = self._done_before(fragment)
 
         async def moved() -> int:

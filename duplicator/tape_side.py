@@ -138,6 +138,17 @@ class TapeSide:
             return None
         raise TapePositionError("the tape begins with a filemark: it is not blank, and it has no label")
 
+    async def recognise(self) -> VolumeLabel | None:
+        """The same for a tape that was perhaps never written: ndmjob reads that only if it is open for writing."""
+        try:
+            return await self.identify()
+        except ReplyError as error:
+            if error.error != Error.IO:
+                raise
+        await self.close()
+        await self.open(TapeOpenMode.RDWR)
+        return await self.identify()
+
     async def label_volume(self, label: str) -> None:
         """Make an empty volume: VOL1 and two filemarks."""
         await self.rewind()

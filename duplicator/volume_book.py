@@ -87,11 +87,9 @@ class VolumeBook:
             reason = f"volume {volume} has {end.files} files, and the catalog knows {known.files}; nothing was written"
             raise JobError(Status.MEDIA_POSITION_ERROR, step=Step.WRITE_POSITION.value, reason=reason)
         elif known.state is VolumeState.SCRATCH and end.files > known.files:
-            reason = f"volume {volume} is scratch in the catalog, and has {end.files} files of ours; nothing was written"
+            reason = f"volume {volume} is scratch in the catalog, and has {end.files} files; nothing was written"
             raise JobError(Status.MEDIA_PROTECTED, step=Step.WRITE_POSITION.value, reason=reason)
-        self._catalog.update_volume(
-            volume, tape_url=self._tape_url, files=end.files, state=VolumeState.APPENDABLE
-        )
+        self._catalog.update_volume(volume, tape_url=self._tape_url, files=end.files, state=VolumeState.APPENDABLE)
 
     def full(self, volume: str) -> None:
         """The volume told its early warning: it takes no more files."""

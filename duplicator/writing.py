@@ -21,8 +21,7 @@ from duplicator.supply import VolumeSupply
 from duplicator.tape_side import TapeEnd, TapeSide
 from duplicator.transfer import Stream, watching
 from duplicator.volume_book import VolumeBook
-from ndmp.enums import DigestAlgorithm, Error, MoverMode, TapeOpenMode
-from ndmp.errors import ReplyError
+from ndmp.enums import DigestAlgorithm, MoverMode, TapeOpenMode
 from ndmp.messages.mover import TcpAddresses
 
 __all__ = ["HeaderMaker", "TapeWriter"]
@@ -81,7 +80,12 @@ class TapeWriter:
         self.tape = TapeSide(session)
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.mover = MoverSide(
-            session, "tape server", self.notices, trouble=Status.MEDIA_WRITE_ERROR, log=recorder.note, told=recorder.told
+            session,
+            "tape server",
+            self.notices,
+            trouble=Status.MEDIA_WRITE_ERROR,
+            log=recorder.note,
+            told=recorder.told,
         )
         self.volume = ""
         self._book = book
@@ -156,22 +160,11 @@ class TapeWriter:
         """Look whose tape is in the drive, without the means to harm it; None when it is blank."""
         await self.tape.mount()
         try:
-            return await self._identify()
+            return await self.tape.recognise()
         except TapePositionError as error:
             raise JobError(Status.MEDIA_PROTECTED, step=Step.WRITE_MOUNT.value, reason=str(error)) from error
         finally:
             await self.tape.close()
-
-    async def _identify(self) -> VolumeLabel | None:
-        """Read the label. ndmjob cannot read a tape that was never written unless it is open for writing."""
-        try:
-            return await self.tape.identify()
-        except ReplyError as error:
-            if error.error != Error.IO:
-                raise
-        await self.tape.close()
-        await self.tape.open(TapeOpenMode.RDWR)
-        return await self.tape.identify()
 
     async def _reopen(self, label: VolumeLabel | None) -> None:
         """Open for writing the tape that bore ``label`` a moment ago; TapePositionError if it is another now."""

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from duplicator.catalog.database import CatalogError
+from duplicator.catalog.jobs import leave_copy
 from duplicator.catalog.records import Copy, CopyState, Fragment, Image, Section
 from duplicator.catalog.tables import CopyRow, FragmentRow, ImageRow, TapeFileRow
 from duplicator.catalog.transactions import Transactions, find_copy, find_job, find_volume, now
@@ -55,6 +56,7 @@ class Copies(Transactions):
             algorithm=int(algorithm),
             record_bytes=record_bytes,
             created=now(created),
+            attempts=1,
             validation="",
             expires=expires,
             route=route,
@@ -105,6 +107,22 @@ class Copies(Transactions):
                     _add_section(session, copy, (fragment.index, fragment.name), section, time=time)
                 _commit(session, copy_id, fragment.index, size=fragment.size, digest=fragment.digest)
 
+    def resume_copy(self, copy_id: str, job_id: int) -> int:
+        """A job goes on with a copy, whose state is WRITING again; gives how often it was begun by now."""
+        with self._transaction(writes=True) as session:
+            row = find_copy(session, copy_id)
+            row.state, row.validated, row.attempts = CopyState.WRITING, None, row.attempts + 1
+            find_job(session, job_id).copy_id = row.id
+            return row.attempts
+
+    def stop_copy(self, copy_id: str) -> None:
+        """Nobody writes the copy any more: INCOMPLETE if a job can go on with what is committed, else FAILED.
+
+        What was not committed is dead space.
+        """
+        with self._transaction(writes=True) as session:
+            leave_copy(session, copy_id)
+
     # What becomes of it.
 
     def set_copy_state(
@@ -144,6 +162,13 @@ class Copies(Transactions):
             if len(rows) != 1:
                 raise CatalogError(f"{'more than one' if rows else 'no'} copy has an id that begins with {prefix!r}")
             return rows[0].record()
+
+    def copies_on(self, volume: str) -> list[Copy]:
+        """The copies with a committed fragment on this volume, wholly or in part; oldest first."""
+        there = select(TapeFileRow.copy_id).where(TapeFileRow.volume == volume, TapeFileRow.fragment.is_not(None))
+        with self._transaction(writes=False) as session:
+            rows = select(CopyRow).where(CopyRow.id.in_(there)).order_by(CopyRow.created, CopyRow.id)
+            return [row.record() for row in session.scalars(rows)]
 
     def copies(self) -> list[Copy]:
         """All copies, oldest first."""

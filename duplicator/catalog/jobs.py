@@ -15,7 +15,7 @@ from duplicator.catalog.tables import CopyRow, EventRow, FragmentRow, JobRow, Ta
 from duplicator.catalog.transactions import Transactions, find_job, now
 from duplicator.status import Status
 
-__all__ = ["Jobs"]
+__all__ = ["Jobs", "leave_copy"]
 
 
 class Jobs(Transactions):
@@ -72,7 +72,7 @@ class Jobs(Transactions):
             for row in dead:
                 row.state, row.ended, row.reason = JobState.DIED, now(time), _last_words(row)
                 _end_try(session, row)
-                _leave_copy(session, row.copy_id)
+                leave_copy(session, row.copy_id)
             return [row.record() for row in dead]
 
     def job(self, job_id: int) -> Job:
@@ -139,7 +139,7 @@ def _end_try(session: Session, row: JobRow) -> None:
         last.ended, last.status, last.reason = row.ended, row.status, row.reason
 
 
-def _leave_copy(session: Session, copy_id: str | None) -> None:
+def leave_copy(session: Session, copy_id: str | None) -> None:
     """The process that wrote this copy is gone."""
     copy = session.get(CopyRow, copy_id) if copy_id else None
     if copy is None or copy.state is not CopyState.WRITING:

@@ -122,7 +122,7 @@ def _numbered(copies: list[Row]) -> list[Row]:
     numbered = []
     for row in sorted(copies, key=lambda row: (row["created"], row["id"])):
         counts[row["image_id"]] = counts.get(row["image_id"], 0) + 1
-        new = {"number": counts[row["image_id"]], "validation": "", "expires": None, "route": ""}
+        new = {"number": counts[row["image_id"]], "attempts": 1, "validation": "", "expires": None, "route": ""}
         numbered.append(row | new)
     return numbered
 

@@ -208,6 +208,8 @@ class CopyRow(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey(ImageRow.id))
     number: Mapped[int]
+    attempts: Mapped[int]
+    """How often it was begun, or gone on with."""
     job_id: Mapped[int | None] = mapped_column(ForeignKey(JobRow.id, ondelete="SET NULL"), index=True)
     state: Mapped[records.CopyState] = mapped_column(EnumText(records.CopyState), index=True)
     tape_url: Mapped[str]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -88,6 +88,14 @@ class Volumes(Transactions):
         """The volume was brought into a drive once more."""
         with self._transaction(writes=True) as session:
             find_volume(session, label).mounts += 1
+
+    def clear_volume(self, label: str) -> None:
+        """The volume has a fresh label: nothing that was on it is there any more."""
+        with self._transaction(writes=True) as session:
+            row = find_volume(session, label)
+            session.execute(delete(TapeFileRow).where(TapeFileRow.volume == label))
+            if row.files:
+                row.files, row.size, row.generation = 0, 0, row.generation + 1
 
     def volume(self, label: str) -> Volume | None:
         """One volume, or None when the catalog does not know it."""

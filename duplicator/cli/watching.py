@@ -21,7 +21,8 @@ from rich.text import Text
 
 from duplicator.cli.terminal import complain, plain, rate_text, size_text, stderr_console
 from duplicator.plan import Step
-from duplicator.recorder import Progress, Watcher
+from duplicator.recorder import Progress as JobProgress
+from duplicator.recorder import Watcher
 
 __all__ = ["LineWatcher", "progress_text", "watching"]
 
@@ -61,7 +62,7 @@ class LineWatcher:
         """See Watcher."""
         self._line(job_id, f"{step}: {text}")
 
-    def progress(self, job_id: int, progress: Progress) -> None:
+    def progress(self, job_id: int, progress: JobProgress) -> None:
         """See Watcher."""
         now = self._clock()
         if now - self._last >= _LINE_INTERVAL:
@@ -85,23 +86,21 @@ class _BarWatcher:
         shown = plain(text) if step == Step.DONE.value or text.startswith("status ") else step
         self._bars.update(self._bar, step=Text(f"job {job_id}: {shown}").plain)
 
-    def progress(self, job_id: int, progress: Progress) -> None:
+    def progress(self, job_id: int, progress: JobProgress) -> None:
         """See Watcher."""
-        self._bars.update(
-            self._bar, completed=progress.bytes_moved, total=progress.bytes_total, step=_scene(progress)
-        )
+        self._bars.update(self._bar, completed=progress.bytes_moved, total=progress.bytes_total, step=_scene(progress))
 
 
-def progress_text(progress: Progress) -> str:
+def progress_text(progress: JobProgress) -> str:
     """How far a job is, in one line."""
     moved, total = progress.bytes_moved, progress.bytes_total
     share = f" ({moved * 100 // total} %)" if total else ""
-    rates = f"{rate_text(progress.rate_now, 1)} now, {rate_text(progress.rate_overall, 1)} overall"
+    rates = f"{rate_text(round(progress.rate_now), 1)} now, {rate_text(round(progress.rate_overall), 1)} overall"
     left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
     return f"{size_text(moved)} of {size_text(total)}{share}, {rates}{left}; {_scene(progress)}"
 
 
-def _scene(progress: Progress) -> str:
+def _scene(progress: JobProgress) -> str:
     """Where the data goes, and what both sides last said."""
     movers = [f"{role} {state.name.lower()}" for role, state in progress.movers.items()]
     volume = [f"volume {progress.volume}"] if progress.volume else []

@@ -23,7 +23,7 @@ from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import NdmpError, ReplyError
 
-__all__ = ["POLL", "PlaceOf", "Tapes", "identify"]
+__all__ = ["POLL", "PlaceOf", "Tapes"]
 
 POLL: Final = 2.0
 """Seconds between two questions to what tells nothing by itself."""
@@ -31,21 +31,6 @@ _UNABLE: Final = (Error.NOT_SUPPORTED, Error.ILLEGAL_ARGS)
 
 PlaceOf: TypeAlias = Callable[[NdmpUrl], Place]
 """Finds the password and the trust for a host."""
-
-
-async def identify(tape: TapeSide) -> VolumeLabel | None:
-    """Whose tape is in an open drive; None when it is blank. LabelError, TapePositionError.
-
-    ndmjob cannot read a tape that was never written unless it is open for writing.
-    """
-    try:
-        return await tape.identify()
-    except ReplyError as error:
-        if error.error != Error.IO:
-            raise
-    await tape.close()
-    await tape.open(TapeOpenMode.RDWR)
-    return await tape.identify()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +83,7 @@ class Tapes:
             tape = TapeSide(session)
             await tape.mount()
             try:
-                return await identify(tape)
+                return await tape.recognise()
             finally:
                 with suppress(NdmpError, TimeoutError):
                     await tape.close()

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from duplicator.sources.file_service import FileServiceSource
-from duplicator.sources.source import OpenSource, Route, Sent, Source, SourceFragment, SourceImage
+from duplicator.sources.source import OpenSource, Sent, Source, SourceFragment, SourceImage
 from duplicator.sources.tape import TapeSource
 
-__all__ = [
-    "FileServiceSource",
-    "OpenSource",
-    "Route",
-    "Sent",
-    "Source",
-    "SourceFragment",
-    "SourceImage",
-    "TapeSource",
-]
+__all__ = ["FileServiceSource", "OpenSource", "Sent", "Source", "SourceFragment", "SourceImage", "TapeSource"]

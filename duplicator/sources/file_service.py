@@ -12,9 +12,9 @@ from duplicator.file_side import FileSide
 from duplicator.hostlink import HostSession, open_session
 from duplicator.job import tidy
 from duplicator.mover_side import MoverSide, Notice
-from duplicator.plan import Deadlines, Place, Step
+from duplicator.plan import Deadlines, Place, Route, Step
 from duplicator.recorder import Recorder
-from duplicator.sources.source import Route, Sent, SourceFragment, SourceImage
+from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
 from duplicator.transfer import Stream, watching
 from ndmp.enums import DigestAlgorithm, FileDisposition, FseFeature, MoverMode

@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
+from duplicator.plan import Route
 from duplicator.recorder import Recorder
 from ndmp.enums import DigestAlgorithm
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["OpenSource", "Route", "Sent", "Source", "SourceFragment", "SourceImage"]
-
-
-class Route(Enum):
-    """How the bytes go to the tape; in the order in which they are preferred."""
-
-    DIRECT = "direct"
-    """From the file service of an appliance to the tape server's mover, host to host."""
-    DIRECTCOPY = "directcopy"
-    """From one tape to another, mover to mover."""
-    TRADITIONAL = "traditional"
-    """Read here, and written from here."""
+__all__ = ["OpenSource", "Sent", "Source", "SourceFragment", "SourceImage"]
 
 
 @dataclass(frozen=True, slots=True)

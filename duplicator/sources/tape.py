@@ -9,10 +9,10 @@ from typing import Final
 from duplicator.catalog import Copy, CopyState
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
-from duplicator.plan import Deadlines, Place, Step
+from duplicator.plan import Deadlines, Place, Route, Step
 from duplicator.reading import FragmentOnTape, TapeReader
 from duplicator.recorder import Recorder
-from duplicator.sources.source import Route, Sent, SourceFragment, SourceImage
+from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive, VolumeSupply
 from duplicator.transfer import Stream
