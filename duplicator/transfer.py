@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -14,6 +13,7 @@ from duplicator.data_tls import DataTls, TlsPolicy, invitation_of
 from duplicator.dataconn import DataConnection, Stopped
 from duplicator.mover_side import MoverSide, Notice, tell
 from duplicator.network import NetworkSettings
+from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
 from duplicator.tls import ClientTls
@@ -24,7 +24,7 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "explained", "receive_all", "together", "watching"]
+__all__ = ["Stream", "StreamBrokenError", "explained", "receive_all", "settings_here", "together", "watching"]
 
 More: TypeAlias = Callable[[], Awaitable[bool]]
 R = TypeVar("R")
@@ -149,7 +149,7 @@ class Stream:
             except TimeoutError:
                 pass
         status, text = _meaning(notice)
-        kind = _StreamBrokenError if _is_broken_connection(notice.event) else JobError
+        kind = StreamBrokenError if _is_broken_connection(notice.event) else JobError
         return kind(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
 
 
@@ -187,7 +187,7 @@ def _succeeded(task: asyncio.Future[Any]) -> bool:
 
 def _broke(task: asyncio.Future[Any]) -> bool:
     """Whether this end only saw that the stream broke; the other one may know why."""
-    return task.done() and not task.cancelled() and isinstance(task.exception(), _StreamBrokenError)
+    return task.done() and not task.cancelled() and isinstance(task.exception(), StreamBrokenError)
 
 
 async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError:
@@ -239,18 +239,20 @@ async def receive_all(
     progress: Callable[[int], None],
     step: Step,
     more: More | None = None,
+    stall: float | None = None,
 ) -> None:
-    """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
+    """Have a mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
     ``more`` is asked there whether the stream goes on, on another volume; then it has made the mover go on.
     ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
-    it may still be in ``consume`` then, and takes nothing more.
+    it may still be in ``consume`` then, and takes nothing more. ``stall``: seconds without data, unless as usual.
     """
     deadlines = source.session.deadlines
+    stall = deadlines.stall if stall is None else stall
     await source.set_up(record_bytes)
     address = await source.listen(MoverMode.WRITE)
-    receiver = _Receiver(consume, deadlines, step, tls=source.session.tls)
-    receiving = _in_own_thread(lambda: receiver.run(address))
+    receiver = _Receiver(consume, deadlines, step, stall=stall, tls=source.session.tls)
+    receiving = in_own_thread(lambda: receiver.run(address), "receiver")
     try:
 
         async def received() -> int:
@@ -258,7 +260,7 @@ async def receive_all(
                 await receiving
             return receiver.received
 
-        stream = Stream(notices, received, progress, step=step, stall=deadlines.stall)
+        stream = Stream(notices, received, progress, step=step, stall=stall)
         await source.wait_until_active()
         await source.send_all()
         await stream.end_of_source(source, more)
@@ -270,65 +272,34 @@ async def receive_all(
         await source.stop()
     except JobError:
         cause = receiving.exception() if receiving.done() else None
-        if cause is None or isinstance(cause, _StreamBrokenError):
+        if cause is None or isinstance(cause, StreamBrokenError):
             raise
         raise cause from None  # the stream broke because this end gave up
     finally:
         receiver.stop()
-        await _let_go(receiving, min(deadlines.stall, _LET_GO))
+        await let_go(receiving, min(stall, _LET_GO))
 
 
-class _StreamBrokenError(JobError):
+class StreamBrokenError(JobError):
     """The data connection broke; the other end may know why."""
 
 
-def _in_own_thread(work: Callable[[], None]) -> asyncio.Future[None]:
-    """Run ``work`` in a thread that keeps nobody waiting: neither the end of the loop nor that of the process."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if outcome.cancelled():
-            return
-        if error is None:
-            outcome.set_result(None)
-        else:
-            outcome.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as problem:  # noqa: BLE001  (it is raised where the outcome is awaited)
-            error = problem
-        with suppress(RuntimeError):  # the loop is gone, and so is whom to tell
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="receiver", daemon=True).start()
-    return outcome
-
-
-async def _let_go(receiving: asyncio.Future[None], seconds: float) -> None:
-    """Wait for a thread that was told to end, and then no longer."""
-    try:
-        await asyncio.wait((receiving,), timeout=seconds)
-    finally:
-        if not receiving.cancel() and not receiving.cancelled():
-            receiving.exception()  # it is known, or does not matter any more
+def settings_here(deadlines: Deadlines, tls: ClientTls) -> NetworkSettings:
+    """How this process makes its data connections."""
+    policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
+    return NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
 
 
 class _Receiver:
     """The receiving end of a data connection, in a thread."""
 
     def __init__(
-        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, tls: ClientTls
+        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, stall: float, tls: ClientTls
     ) -> None:
         self._consume = consume
-        self._stall = deadlines.stall
+        self._stall = stall
         self._step = step
-        policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
-        settings = NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
-        self._connection = DataConnection(settings)
+        self._connection = DataConnection(settings_here(deadlines, tls))
         self.received = 0
         self.is_secure: bool | None = None
         """Whether the data comes under TLS; None before it is connected."""
@@ -348,7 +319,7 @@ class _Receiver:
 
     async def end(self, receiving: asyncio.Future[None]) -> None:
         """Wait until all that came is consumed; JobError after the stall deadline."""
-        await asyncio.wait((receiving,), timeout=self._stall)
+        await asyncio.wait((receiving,), timeout=None if self._stall == inf else self._stall)
         if not receiving.done():
             reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
@@ -360,7 +331,7 @@ class _Receiver:
                 continue
         except OSError as error:
             reason = f"the data connection to this machine broke: {error.strerror}"
-            raise _StreamBrokenError(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
+            raise StreamBrokenError(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
         return count
 
     def stop(self) -> None:

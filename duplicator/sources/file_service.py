@@ -21,7 +21,7 @@ from ndmp.enums import DigestAlgorithm, FileDisposition, FseFeature, MoverMode
 from ndmp.messages.extensions.fse import FseGetImageReply
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["FileServiceSource"]
+__all__ = ["Appliance", "FileServiceSource"]
 
 
 class FileServiceSource:
@@ -82,12 +82,12 @@ class FileServiceSource:
         raise JobError(Status.NDMP_FAILURE, step=Step.CHECK_EXTENSION.value, reason=reason)
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Appliance]:
+    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[Appliance]:
         """See Source."""
         url = self._place.url
         recorder.step(Step.READ_SESSION, f"appliance {url.host} port {url.port}")
         async with open_session(self._place, self._deadlines, step=Step.READ_SESSION) as session:
-            appliance = _Appliance(session, image, recorder)
+            appliance = Appliance(session, image, recorder)
             with failing_as(Step.READ_SESSION, appliance.name):
                 await appliance.files.require(FseFeature.FILES_READ, Step.READ_SESSION)
             async with watching(appliance.mover):
@@ -98,14 +98,14 @@ class FileServiceSource:
                     raise
 
 
-class _Appliance:
+class Appliance:
     """Implements :class:`OpenSource`: fragments opened by the file service, sent by the mover of one session."""
 
     def __init__(self, session: HostSession, image: SourceImage, recorder: Recorder) -> None:
         self.files = FileSide(session)
-        self._notices: asyncio.Queue[Notice] = asyncio.Queue()
+        self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.mover = MoverSide(
-            session, "appliance", self._notices, trouble=Status.FILE_READ_FAILED, log=recorder.note, told=recorder.told
+            session, "appliance", self.notices, trouble=Status.FILE_READ_FAILED, log=recorder.note, told=recorder.told
         )
         self.name = self.mover.name
         self._image = image
@@ -138,7 +138,7 @@ class _Appliance:
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
         """See OpenSource."""
-        stream = Stream(self._notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
+        stream = Stream(self.notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
         with failing_as(Step.MOVE, self.name):
             if self.mover.session.tls.required:
                 await taken_up()  # a peer without TLS would be sent plain bytes
@@ -171,6 +171,11 @@ class _Appliance:
         """See OpenSource."""
         with failing_as(Step.MOVE, self.name):
             await self.mover.stop()
+        await self.close_fragment()
+
+    async def close_fragment(self) -> None:
+        """Close what :meth:`prepare` opened."""
+        with failing_as(Step.MOVE, self.name):
             await self.files.close()
         self._is_open = False
 
