@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from duplicator.catalog import Catalog, Copy, CopyState, JobKind, Section
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import recorded, result
-from duplicator.labels import FileHeader, FileTrailer
+from duplicator.labels import NEVER, FileHeader, FileTrailer
 from duplicator.plan import CopyRequest, JobResult, Step, Validation
 from duplicator.readback import check_copy
 from duplicator.recorder import Recorder, Watcher
@@ -23,7 +26,20 @@ from duplicator.transfer import explained, together
 from duplicator.volume_book import VolumeBook
 from duplicator.writing import TapeWriter
 
-__all__ = ["duplicate"]
+__all__ = ["Gather", "Means", "duplicate", "run_copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """All that a copy needs: what to do, who sends the bytes, and who brings the volumes."""
+
+    request: CopyRequest
+    source: Source
+    supply: VolumeSupply
+
+
+Gather: TypeAlias = Callable[[Recorder], AbstractAsyncContextManager[Means]]
+"""Finds the means of a job, within its record, and gives them back at its end; JobError."""
 
 
 async def duplicate(
@@ -33,50 +49,50 @@ async def duplicate(
     *,
     source: Source | None = None,
     supply: VolumeSupply | None = None,
-    job_id: int | None = None,
 ) -> JobResult:
     """Copy one image and validate the copy; how it went is in the result and in the catalog.
 
     Without a ``source`` it is the file service of the request's; without a ``supply`` there is the one volume in the
-    drive. ``job_id``: a job that the catalog has already. When cancelled it cleans up, records that, and raises
-    CancelledError.
+    drive. When cancelled it cleans up, records that, and raises CancelledError.
     """
-    if job_id is None:
-        origin, target = str(request.source.url), str(request.target.url)
-        job_id = catalog.start_job(JobKind.DUPLICATE, image=request.image, source=origin, target=target)
-    recorder = Recorder(catalog, job_id, watcher, image=request.image)
-    work = _Duplication(
+    origin, target = str(request.source.url), str(request.target.url)
+    job_id = catalog.start_job(JobKind.DUPLICATE, image=request.image, source=origin, target=target)
+    means = Means(
         request,
-        catalog,
-        recorder,
-        source=source or FileServiceSource(request.source, request.image, request.deadlines, wanted=request.algorithm),
-        supply=supply or TapeInDrive(request.volume),
+        source or FileServiceSource(request.source, request.image, request.deadlines, wanted=request.algorithm),
+        supply or TapeInDrive(request.volume),
     )
-    async with recorded(recorder) as outcome:
+    return await run_copy(job_id, request.image, lambda _: nullcontext(means), catalog, watcher)
+
+
+async def run_copy(job_id: int, image: str, gather: Gather, catalog: Catalog, watcher: Watcher) -> JobResult:
+    """Run a job that the catalog has: gather its means, copy and validate, as :func:`duplicate` does."""
+    recorder = Recorder(catalog, job_id, watcher, image=image)
+    work: _Duplication | None = None
+    async with recorded(recorder) as outcome, gather(recorder) as means:
+        work = _Duplication(means, catalog, recorder)
         await work.run()
     return result(
         recorder,
         outcome,
-        image=request.image,
-        copy_id=work.copy_id,
-        volumes=work.volumes,
-        size=work.size,
-        move_seconds=work.move_seconds,
-        validated=work.is_valid,
+        image=image,
+        copy_id=work.copy_id if work else None,
+        volumes=work.volumes if work else (),
+        size=work.size if work else 0,
+        move_seconds=work.move_seconds if work else 0.0,
+        validated=work is not None and work.is_valid,
     )
 
 
 class _Duplication:
     """One run. The attributes say how far it came, for the record and for cleaning up."""
 
-    def __init__(
-        self, request: CopyRequest, catalog: Catalog, recorder: Recorder, *, source: Source, supply: VolumeSupply
-    ) -> None:
-        self._request = request
+    def __init__(self, means: Means, catalog: Catalog, recorder: Recorder) -> None:
+        self._request = means.request
+        self._source = means.source
+        self._supply = means.supply
         self._catalog = catalog
         self._recorder = recorder
-        self._source = source
-        self._supply = supply
         self._attempt = 1
         self.copy_id: str | None = None
         self.volumes: list[str] = []
@@ -117,6 +133,8 @@ class _Duplication:
             algorithm=image.algorithm,
             record_bytes=self._record_bytes(image),
             copy_id=str(uuid.uuid4()),
+            route=self._source.route.value,
+            expires=self._request.expires,
         )
         return self._catalog.copy(self.copy_id)
 
@@ -160,7 +178,7 @@ class _Duplication:
         )
         login = f"logged in as {target.url.user} by {session.auth.name}"
         self._recorder.note(f"NDMP version {session.version}, {login}")
-        book = VolumeBook(self._catalog, copy_id=copy.id, tape_url=str(target.url))
+        book = VolumeBook(self._catalog, copy_id=copy.id, tape_url=str(target.url), pool=self._request.pool)
         writer = TapeWriter(session, book, self._supply, self._recorder, keep=self._keep)
         await stack.enter_async_context(writer.tidied())
         await writer.open_first()
@@ -226,6 +244,7 @@ class _Duplication:
                 record_bytes=self._record_bytes(image),
                 created=created,
                 attempt=self._attempt,
+                expires=self._request.expires.date() if self._request.expires else NEVER,
                 **place,  # type: ignore[arg-type]
             )
 

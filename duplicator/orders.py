@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -41,12 +41,13 @@ class CopyOrder:
     retries: int = 0
     back_off: timedelta = timedelta(minutes=5)
     agents: tuple[str, ...] = ()
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
     version: int = _VERSION
 
-    def to_json(self) -> str:
+    def document(self) -> Mapping[str, Any]:
         """As the catalog keeps it."""
-        return _adapter().dump_json(self).decode()
+        kept: Mapping[str, Any] = _adapter().dump_python(self, mode="json")
+        return kept
 
     @classmethod
     def from_json(cls, text: str) -> CopyOrder:
@@ -96,7 +97,7 @@ def order_of_policy(config: Config, policy: PolicySpec, image: str, *, number: i
     )
 
 
-def matches(policy: PolicySpec, images: Iterator[str] | list[str]) -> list[str]:
+def matches(policy: PolicySpec, images: Iterable[str]) -> list[str]:
     """The images that a policy is for."""
     return [image for image in images if any(fnmatch.fnmatchcase(image, pattern) for pattern in policy.images)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -116,6 +117,10 @@ class CopyRequest:
     record_bytes: int = DEFAULT_RECORD_BYTES
     deadlines: Deadlines = field(default_factory=Deadlines)
     validation: Validation = Validation.DIGEST
+    pool: str = ""
+    """Where a blank tape belongs once it is a volume."""
+    expires: datetime | None = None
+    """When the copy is not needed any more; None: it always is."""
     copy_id: str | None = None
     """An incomplete copy to go on with, from its last committed fragment; None begins one."""
 

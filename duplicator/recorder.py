@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from duplicator.catalog import Catalog, CatalogError, CopyState, JobState
+from duplicator.catalog import Catalog, CatalogError, CopyState, JobState, Stop
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 from ndmp.enums import MoverState
@@ -138,6 +139,14 @@ class Recorder:
     def copy_stopped(self, copy_id: str) -> None:
         """The copy is not whole; its committed fragments can be gone on with. Raises nothing, as above."""
         self._try(lambda: self._catalog.stop_copy(copy_id))
+
+    def stopped(self) -> None:
+        """The job was cancelled; suspended, if that is what somebody asked for."""
+        stop: Stop | None = None
+        with suppress(CatalogError):
+            stop = self._catalog.stop_asked(self.job_id)
+        state, word = (JobState.SUSPENDED, "suspended") if stop is Stop.SUSPEND else (JobState.CANCELLED, "cancelled")
+        self.finish(state, Status.CANCELLED, f"{word} at step {self.current.value!r}")
 
     def finish(self, state: JobState, status: Status, reason: str) -> None:
         """The job ends; tried even where the catalog failed before, as it may be back."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
+from duplicator.drives import DriveSpec
+from duplicator.mounts.protocol import Mounts, Note
 from duplicator.status import JobError, Status
 
-__all__ = ["TapeInDrive", "VolumeSupply"]
-
-Note = Callable[[str], None]
+__all__ = ["ByHand", "TapeInDrive", "VolumeSupply"]
 
 
 class VolumeSupply(Protocol):
@@ -48,3 +47,29 @@ class TapeInDrive:
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""
+
+
+class ByHand:
+    """Implements :class:`VolumeSupply` for one drive into which an operator puts what is asked for.
+
+    ``volume``: the first one, as in :class:`TapeInDrive`; nobody is asked for it.
+    """
+
+    def __init__(self, drive: DriveSpec, mounts: Mounts, volume: str | None = None) -> None:
+        self._drive = drive
+        self._mounts = mounts
+        self._volume = volume
+
+    async def first(self, note: Note) -> str | None:
+        """See VolumeSupply."""
+        return self._volume
+
+    async def next(self, full: str, note: Note) -> str | None:
+        """See VolumeSupply."""
+        await self._mounts.dismount(self._drive, note=note)
+        await self._mounts.mount(self._drive, None, note=note)
+        return None
+
+    async def find(self, volume: str, note: Note) -> None:
+        """See VolumeSupply."""
+        await self._mounts.mount(self._drive, volume, note=note)

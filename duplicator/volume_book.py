@@ -15,12 +15,16 @@ _UNFINISHED = frozenset({CopyState.FAILED, CopyState.INCOMPLETE})
 
 
 class VolumeBook:
-    """The catalog's volumes as the writer of copy ``copy_id`` needs them; ``tape_url`` is where it writes."""
+    """The catalog's volumes as the writer of copy ``copy_id`` needs them.
 
-    def __init__(self, catalog: Catalog, *, copy_id: str, tape_url: str) -> None:
+    ``tape_url`` is where it writes, ``pool`` where a volume belongs that is new.
+    """
+
+    def __init__(self, catalog: Catalog, *, copy_id: str, tape_url: str, pool: str = "") -> None:
         self._catalog = catalog
         self._copy_id = copy_id
         self._tape_url = tape_url
+        self._pool = pool
 
     def admit(self, label: VolumeLabel | None, wanted: str | None) -> bool:
         """JobError when this tape (None: blank) must not be written, or is not the one ``wanted``.
@@ -62,7 +66,7 @@ class VolumeBook:
         """
         if wanted and self._catalog.volume(wanted) is not None:
             return wanted
-        return self._catalog.reserve_volume(self._tape_url, wanted)
+        return self._catalog.reserve_volume(self._tape_url, wanted, pool=self._pool)
 
     def is_unfinished(self, copy_id: str) -> bool:
         """Whether what this copy left without its end may be overwritten: it came to nothing, or is this one."""
@@ -82,7 +86,7 @@ class VolumeBook:
         """Note where the volume is; JobError when it holds other files than the catalog knows."""
         known = self._catalog.volume(volume)
         if known is None:
-            self._catalog.add_volume(volume, tape_url=self._tape_url)
+            self._catalog.add_volume(volume, tape_url=self._tape_url, pool=self._pool)
         elif end.files < known.files:
             reason = f"volume {volume} has {end.files} files, and the catalog knows {known.files}; nothing was written"
             raise JobError(Status.MEDIA_POSITION_ERROR, step=Step.WRITE_POSITION.value, reason=reason)

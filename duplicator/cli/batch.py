@@ -9,22 +9,20 @@ from typing import Final
 
 import typer
 
-from duplicator.catalog import Catalog, CatalogError
+from duplicator.catalog import Catalog
 from duplicator.cli.documents import results_document
 from duplicator.cli.endings import Interrupted
-from duplicator.cli.failures import describe
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching
-from duplicator.plan import JobResult, Step
+from duplicator.job import NO_JOB, outlived
+from duplicator.plan import JobResult
 from duplicator.recorder import Watcher
-from duplicator.status import ExitCode, JobError, Status
+from duplicator.status import ExitCode, Status
 
 __all__ = ["Batch", "open_catalog"]
 
 _log: Final = logging.getLogger(__name__)
-_NO_JOB: Final = 0
-"""Number in the result of a job that the catalog did not number, or that did not live to tell."""
 Work = Callable[[Watcher], Awaitable[JobResult]]
 
 
@@ -54,7 +52,7 @@ class Batch:
 
     async def _all(self, jobs: Sequence[tuple[str, Work]], watcher: Callable[[str], Watcher]) -> None:
         for title, work in jobs:
-            result = await _result(title, work(watcher(title)))
+            result = await outlived(title, work(watcher(title)))
             self.results.append(result)
             if result.status != Status.SUCCESS:
                 complain(f"ndmpdup: {plain(_failure(result))}")
@@ -83,40 +81,9 @@ class Batch:
                 raise typer.Exit(ExitCode.FAILED)
 
 
-async def _result(title: str, work: Awaitable[JobResult]) -> JobResult:
-    """How the job ended; an error that escapes it is a failure like any other, so that the next job runs."""
-    try:
-        return await work
-    except Exception as error:  # noqa: BLE001
-        if describe(error) is None:
-            _log.exception("the job of %s stopped at a bug", title)
-        return _stopped(title, error)
-
-
-def _stopped(title: str, error: Exception) -> JobResult:
-    """The result of a job that gave none; its number is not known here."""
-    status, step, reason = Status.NDMP_FAILURE, Step.PREPARE.value, f"{type(error).__name__}: {error}"
-    if isinstance(error, JobError):
-        status, step, reason = error.status, error.step, error.reason
-    elif isinstance(error, CatalogError):
-        status, reason = Status.CATALOG_FAILED, str(error)
-    return JobResult(
-        job_id=_NO_JOB,
-        status=status,
-        step=step,
-        reason=reason,
-        image=title,
-        copy_id=None,
-        volume=None,
-        size=0,
-        move_seconds=0.0,
-        validated=False,
-    )
-
-
 def _failure(result: JobResult) -> str:
     status = result.status
-    job = f"job {result.job_id} ({result.image})" if result.job_id != _NO_JOB else result.image
+    job = f"job {result.job_id} ({result.image})" if result.job_id != NO_JOB else result.image
     what = f"{job}: status {int(status)}, {status.text}"
     return f"{what}; step {result.step!r}: {result.reason or status.text}. {status.hint}".rstrip()
 

@@ -33,7 +33,10 @@ from duplicator.credentials import Role
 from duplicator.plan import CopyRequest, Deadlines
 
 if TYPE_CHECKING:
+    from duplicator.catalog import Catalog
     from duplicator.cli.batch import Batch
+    from duplicator.plan import JobResult
+    from duplicator.recorder import Watcher
 
 __all__ = ["copy_images", "duplicate"]
 
@@ -128,12 +131,19 @@ def duplicate(
 def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None) -> Batch:
     """Run the duplications; the batch knows how they ended."""
     from duplicator.cli.batch import Batch, open_catalog
-    from duplicator.engine import duplicate as duplicate_image
 
     batch = Batch()
     with open_catalog(catalog_url) as catalog:
-        batch.run([(request.image, partial(duplicate_image, request, catalog)) for request in requests])
+        batch.run([(request.image, partial(_copy, request, catalog)) for request in requests])
     return batch
+
+
+async def _copy(request: CopyRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+    from duplicator.cli.by_hand import by_hand
+    from duplicator.engine import duplicate as duplicate_image
+
+    supply = by_hand(request.target, request.deadlines, catalog, volume=request.volume)
+    return await duplicate_image(request, catalog, watcher, supply=supply)
 
 
 def _check_volume(label: str | None) -> None:

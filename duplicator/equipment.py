@@ -1,0 +1,97 @@
+"""The drives and libraries of a configuration, as the jobs of this process use them."""
+
+from __future__ import annotations
+
+from duplicator.catalog import Catalog, VolumeState
+from duplicator.config import AgentSpec, Config, TapeUnit, place_of
+from duplicator.config.model import DriveSpec as DriveEntry
+from duplicator.drives import DriveSpec, LibrarySpec
+from duplicator.labels import VolumeLabel
+from duplicator.mounts.operator import OperatorMounts
+from duplicator.mounts.protocol import Mounts, Note
+from duplicator.mounts.robot import RobotMounts
+from duplicator.plan import Deadlines, Place
+from duplicator.urls import NdmpUrl
+
+__all__ = ["Equipment"]
+
+
+class Equipment:
+    """Drives by their names, with what mounts their tapes; ``agent`` is this process.
+
+    ``ask`` is told what an operator is to do. JobError NO_CREDENTIALS for a host that the agent has no password for.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        agent: AgentSpec,
+        catalog: Catalog,
+        *,
+        deadlines: Deadlines | None = None,
+        ask: Note | None = None,
+    ) -> None:
+        self._config = config
+        self._agent = agent
+        self._catalog = catalog
+        self._deadlines = deadlines or Deadlines()
+        self._ask = ask
+        self._mounts: dict[str, Mounts] = {}
+        self._places: dict[NdmpUrl, Place] = {}
+
+    def drives(self, unit: TapeUnit) -> list[DriveSpec]:
+        """The drives of a tape unit, in the order of the configuration."""
+        return [self._drive(entry) for entry in self._config.drives_of(unit)]
+
+    def drive(self, name: str) -> DriveSpec:
+        """One drive."""
+        return self._drive(self._config.drives[name])
+
+    def place(self, drive: DriveSpec) -> Place:
+        """Where a job opens the drive."""
+        return self._places[drive.url]
+
+    def mounts(self, drive: DriveSpec) -> Mounts:
+        """What brings volumes into the drive."""
+        key = f"library {drive.library}" if drive.library else f"drive {drive.name}"
+        if key not in self._mounts:
+            self._mounts[key] = self._robot(drive.library) if drive.library else self._operator(drive)
+        return self._mounts[key]
+
+    def _drive(self, entry: DriveEntry) -> DriveSpec:
+        url = self._place(entry.host, entry.device).url
+        return DriveSpec(entry.name, url, entry.library, self._config.element_of(entry) or 0)
+
+    def _place(self, host: str, path: str) -> Place:
+        place = place_of(self._config, host, path=path, agent=self._agent)
+        self._places[place.url] = place
+        return place
+
+    def _robot(self, name: str) -> RobotMounts:
+        entry = self._config.libraries[name]
+        library = LibrarySpec(name, self._place(entry.host, entry.device).url)
+        drives = [self.drive(drive) for drive in entry.drives]
+        return RobotMounts(
+            library,
+            drives=drives,
+            place_of=self._places.__getitem__,
+            deadlines=self._deadlines,
+            last_seen=self._last_seen,
+        )
+
+    def _operator(self, drive: DriveSpec) -> OperatorMounts:
+        return OperatorMounts(
+            [drive],
+            place_of=self._places.__getitem__,
+            deadlines=self._deadlines,
+            ask=self._ask,
+            accept=self._has_room,
+        )
+
+    def _last_seen(self, volume: str) -> str:
+        known = self._catalog.volume(volume)
+        return known.location if known else ""
+
+    def _has_room(self, label: VolumeLabel) -> bool:
+        known = self._catalog.volume(label.volume)
+        return label.ours and (known is None or known.state in (VolumeState.APPENDABLE, VolumeState.SCRATCH))
