@@ -105,9 +105,9 @@ class DataSide:
         if state not in (DataState.IDLE, DataState.HALTED):
             try:
                 await self._service.abort()
-                await self.halted()
             except ReplyError as error:
-                if error.error != Error.ILLEGAL_STATE:  # it halted meanwhile; ndmjob aborts only what is active
+                if error.error != Error.ILLEGAL_STATE:  # it halted meanwhile
                     raise
-        if state != DataState.IDLE:
+            state = (await self.state()).state
+        if state == DataState.HALTED:  # ndmjob aborts only what is active; the end of its session does the rest
             await self.stop()

@@ -15,8 +15,8 @@ from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import recorded, result
 from duplicator.labels import NEVER, FileHeader, FileTrailer
-from duplicator.plan import CopyRequest, JobResult, Step, Validation
-from duplicator.readback import check_copy
+from duplicator.plan import CopyRequest, JobResult, Route, Step, Validation
+from duplicator.readback import can_be_compared, check_copy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.sources.file_service import FileServiceSource
 from duplicator.sources.source import OpenSource, Source, SourceFragment, SourceImage
@@ -168,6 +168,7 @@ class _Duplication:
                 await self._write_fragments(image, done, writer, stack)
                 self._recorder.step(Step.CLOSE, "both sides close")
                 await writer.close()
+        self._catalog.update_copy(copy.id, route=self._source.route.value)  # known for certain only now
         self._catalog.set_copy_state(copy.id, CopyState.WRITTEN)
 
     async def _writer(self, stack: AsyncExitStack, copy: Copy) -> TapeWriter:
@@ -204,11 +205,14 @@ class _Duplication:
             except JobError as error:
                 raise await explained(error, writer.notices) from error
             moved += await self._move(image, index, reader, writer, done=moved)
+        if not image.is_size_known:
+            self.size = moved
 
     async def _move(self, image: SourceImage, index: int, reader: OpenSource, writer: TapeWriter, *, done: int) -> int:
         """Data flows, host to host, until the fragment is on tape with its trailer; gives its bytes."""
         name = f"fragment {index + 1} of {len(image.fragments)}"
-        self._recorder.step(Step.MOVE, f"{name} flows, host to host")
+        way = "through this machine" if self._source.route is Route.TRADITIONAL else "host to host"
+        self._recorder.step(Step.MOVE, f"{name} flows, {way}")
         began = time.monotonic()
         sent, moved = await together(
             reader.send(writer.taken_up),
@@ -290,7 +294,7 @@ class _Duplication:
         except CopyBroken:
             self._recorder.copy_failed(self.copy_id)
             raise
-        if mode is Validation.DIGEST:
+        if mode is Validation.DIGEST and can_be_compared(copy):
             self._catalog.set_copy_state(self.copy_id, CopyState.VALID)
             self.is_valid = True
 

@@ -24,7 +24,7 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "StreamBrokenError", "explained", "receive_all", "settings_here", "together", "watching"]
+__all__ = ["More", "Stream", "StreamBrokenError", "explained", "receive_all", "settings_here", "together", "watching"]
 
 More: TypeAlias = Callable[[], Awaitable[bool]]
 R = TypeVar("R")

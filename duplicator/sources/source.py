@@ -58,7 +58,10 @@ class Sent:
 class OpenSource(Protocol):
     """A source that is ready to send; one fragment at a time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who sends, for a job's reason."""
+        ...
 
     @property
     def is_changing(self) -> bool:
@@ -88,7 +91,10 @@ class OpenSource(Protocol):
 class Source(Protocol):
     """An image that can be copied."""
 
-    route: Route
+    @property
+    def route(self) -> Route:
+        """Which way its bytes go."""
+        ...
 
     async def describe(self, recorder: Recorder) -> SourceImage:
         """Look whether the image is there and can be sent; JobError. Nothing is mounted or opened for it."""

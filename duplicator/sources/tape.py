@@ -15,12 +15,12 @@ from duplicator.recorder import Recorder
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive, VolumeSupply
-from duplicator.transfer import Stream
+from duplicator.transfer import More, Stream
 from duplicator.validate import require_complete
 from ndmp.enums import MoverMode
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["TapeSource"]
+__all__ = ["SendingTape", "TapeSource"]
 
 _TRUSTED: Final = (CopyState.VALID, CopyState.WRITTEN)
 
@@ -74,6 +74,45 @@ class TapeSource:
                     yield _CopyOnTape(reader, self._copy, recorder)
 
 
+class SendingTape:
+    """The mover of a tape server that sends what lies on its tape."""
+
+    def __init__(self, reader: TapeReader, recorder: Recorder) -> None:
+        self.name = reader.mover.name
+        self._reader = reader
+        self._mover = reader.mover
+        self._recorder = recorder
+
+    async def begin(self, address: TcpAddresses, record_bytes: int) -> None:
+        """Connect to the mover that listens."""
+        self._recorder.step(Step.READ_MOVER, "the mover connects to the other tape server's")
+        with failing_as(Step.READ_MOVER, self.name):
+            await self._mover.set_up(record_bytes)
+            await self._mover.connect(MoverMode.WRITE, address)
+
+    async def send(self, taken_up: Callable[[], Awaitable[None]], more: More) -> int:
+        """Send up to the filemark, and then ``more``; gives the bytes sent. Its failures are the caller's to name."""
+        stream = Stream(self._reader.notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
+        if self._mover.session.tls.required:
+            await taken_up()  # a peer without TLS would be sent plain bytes
+        await self._mover.send_all()
+        await stream.end_of_source(self._mover, more)
+        moved = await self._bytes_moved()
+        await self._mover.end_stream()
+        await stream.end_of_all(self._mover)
+        return moved
+
+    async def _bytes_moved(self) -> int:
+        state = await self._mover.state()
+        self._recorder.mover(self._mover.role, state.state)
+        return state.bytes_moved
+
+    async def finish(self) -> None:
+        """Leave the mover idle."""
+        with failing_as(Step.MOVE, self.name):
+            await self._mover.stop()
+
+
 class _CopyOnTape:
     """Implements :class:`OpenSource`: fragments found by their labels, sent by the mover of one session."""
 
@@ -81,7 +120,7 @@ class _CopyOnTape:
         self.name = reader.mover.name
         self.is_changing = False
         self._reader = reader
-        self._mover = reader.mover
+        self._sender = SendingTape(reader, recorder)
         self._copy = copy
         self._recorder = recorder
         self._on_tape = FragmentOnTape(reader, copy, copy.fragments[0])
@@ -99,21 +138,12 @@ class _CopyOnTape:
 
     async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
         """See OpenSource."""
-        self._recorder.step(Step.READ_MOVER, "the mover connects to the other tape server's")
-        with failing_as(Step.READ_MOVER, self.name):
-            await self._mover.set_up(record_bytes)
-            await self._mover.connect(MoverMode.WRITE, address)
+        await self._sender.begin(address, record_bytes)
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
         """See OpenSource."""
-        stream = Stream(self._reader.notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
         with self._reading(Step.MOVE):
-            if self._mover.session.tls.required:
-                await taken_up()  # a peer without TLS would be sent plain bytes
-            await self._mover.send_all()
-            await stream.end_of_source(self._mover, self._more)
-            await self._mover.end_stream()
-            await stream.end_of_all(self._mover)
+            await self._sender.send(taken_up, self._more)
         fragment = self._copy.fragments[self._at]
         return Sent(fragment.size, fragment.digest)
 
@@ -124,15 +154,9 @@ class _CopyOnTape:
         finally:
             self.is_changing = False
 
-    async def _bytes_moved(self) -> int:
-        state = await self._mover.state()
-        self._recorder.mover(self._mover.role, state.state)
-        return state.bytes_moved
-
     async def finish(self) -> None:
         """See OpenSource."""
-        with failing_as(Step.MOVE, self.name):
-            await self._mover.stop()
+        await self._sender.finish()
 
     @contextmanager
     def _reading(self, step: Step) -> Iterator[None]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,20 @@ from typing import Any
 import pytest
 
 from tests.duplicator.plain_tape import labelled_files, read_tap, user_text
-from tests.duplicator.processes import DEADLINE, Site
+from tests.duplicator.processes import Site
+from tests.interop.jobs import run_job
 from tests.interop.sites import site_within
 from tests.interop.test_duplicate_ndmjob import drive, duplicate, jobs_of, password, read_simulated_tape
 from tests.peers import Namespace, NdmjobDaemon
 
 PARTS = {"part.000": 100_001, "part.001": 0, "part.002": 131_072}
 RECORD = 65_536
-TOP = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def site(namespace: Namespace, tmp_path: Path) -> Iterator[Site]:
     with site_within(namespace, tmp_path) as made:
         yield made
-
-
-def job(namespace: Namespace, site: Site, **words: str) -> dict[str, Any]:
-    """Run a job in the namespace."""
-    command = [sys.executable, "-m", "tests.duplicator.sources.job", json.dumps({"catalog": site.catalog, **words})]
-    ended = namespace.run(command, cwd=TOP, timeout=DEADLINE)
-    assert ended.returncode == 0, ended.stderr
-    return dict(json.loads(ended.stdout))
 
 
 def test_a_copy_on_a_tape_of_ndmjob_goes_to_ours_and_back(
@@ -52,7 +42,7 @@ def test_a_copy_on_a_tape_of_ndmjob_goes_to_ours_and_back(
     ours = site.serve("--tape", f"drive=virtual:{site.folder / 'T1'}?capacity=64M")
     here = {"target": ours.url("drive"), "target_password": str(site.password)}
     there = {"source": drive(ndmjob), "source_password": str(password(site, ndmjob))}
-    second = job(namespace, site, copy=first["copy"], **there, **here)
+    second = run_job(namespace, site, copy=first["copy"], **there, **here)
     assert (second["status"], second["validated"]) == (0, True), second
     tap = site.folder / "T1.tap"
     assert site.run("tape", f"virtual:{site.folder / 'T1'}", "export", tap).code == 0
@@ -60,7 +50,7 @@ def test_a_copy_on_a_tape_of_ndmjob_goes_to_ours_and_back(
 
     back = {"source": here["target"], "source_password": here["target_password"]}
     again = {"target": there["source"], "target_password": there["source_password"]}
-    third = job(namespace, site, copy=second["copy"], **back, **again)
+    third = run_job(namespace, site, copy=second["copy"], **back, **again)
     assert (third["status"], third["validated"]) == (0, True), third
     check(read_simulated_tape(ndmjob.tape)[3:], contents, third["copy"], first=4)
     ours.wait_until_idle()

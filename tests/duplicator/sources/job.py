@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from duplicator.catalog import Catalog
+from duplicator.catalog import Catalog, JobKind
 from duplicator.credentials import read_password_file
-from duplicator.engine import duplicate
-from duplicator.plan import CopyRequest, Place, Validation
-from duplicator.sources import Source, TapeSource
+from duplicator.engine import Means, run_copy
+from duplicator.plan import CopyRequest, Place, SourceSpec, TapeCopy, Tree
+from duplicator.recorder import Recorder
+from duplicator.routes import choose
+from duplicator.supply import TapeInDrive
 from duplicator.urls import NdmpUrl
 from tests.duplicator.robots import DEADLINES, Told
 
@@ -27,29 +31,31 @@ def place(words: dict[str, str], name: str) -> Place:
     return Place(NdmpUrl.parse(words[name]), read_password_file(Path(words[f"{name}_password"])))
 
 
-def source(words: dict[str, str], catalog: Catalog) -> Source:
+def spec(words: dict[str, str]) -> SourceSpec:
     """What the words name."""
-    return TapeSource(catalog.copy(words["copy"]), place(words, "source"), DEADLINES)
+    source = place(words, "source")
+    return TapeCopy(words["copy"], source) if "copy" in words else Tree(source, words["tree"])
 
 
 def main(words: dict[str, Any]) -> dict[str, Any]:
     """Run it."""
-    request = CopyRequest(
-        words.get("image", "copy"),
-        place(words, "source"),
-        place(words, "target"),
-        deadlines=DEADLINES,
-        validation=Validation(words.get("validation", "digest")),
-    )
-    told = Told()
+    target, told = place(words, "target"), Told()
+
+    @asynccontextmanager
+    async def gather(recorder: Recorder) -> AsyncIterator[Means]:
+        source = await choose(spec(words), "", target, recorder, catalog=catalog, deadlines=DEADLINES)
+        yield Means(CopyRequest("", target, target, deadlines=DEADLINES), source, TapeInDrive())
+
     with Catalog(words["catalog"]) as catalog:
-        result = asyncio.run(duplicate(request, catalog, told, source=source(words, catalog)))
+        number = catalog.start_job(JobKind.DUPLICATE, image="", source="", target=str(target.url))
+        result = asyncio.run(run_copy(number, "", gather, catalog, told))
     return {
         "status": int(result.status),
         "step": result.step,
         "reason": result.reason,
         "copy": result.copy_id,
         "validated": result.validated,
+        "size": result.size,
         "told": [f"{step}: {text}" for step, text in told.steps],
     }
 

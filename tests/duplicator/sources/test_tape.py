@@ -2,77 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-import pytest
+from collections.abc import Sequence
+from dataclasses import replace
 
 from duplicator.catalog import Catalog, Copy, CopyState
-from duplicator.engine import duplicate
-from duplicator.plan import CopyRequest, JobResult, Validation
-from duplicator.sources import Source, TapeSource
+from duplicator.sources import FileServiceSource, TapeSource
 from duplicator.status import Status
-from duplicator.supply import VolumeSupply
-from tests.duplicator.processes import Host, Site, site_in
-from tests.duplicator.robots import DEADLINES, RobotSupply, Told, library_server, place, volume_name
+from tests.duplicator.processes import Host
+from tests.duplicator.robots import DEADLINES, RobotSupply, library_server, place, volume_name
+from tests.duplicator.sources.bench import Bench
 from tests.duplicator.test_spanning import appliance, check_on_tape, volumes
 
 SIZES = [100_001, 1_500_000, 0, 700_000]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with site_in(tmp_path) as made:
-        yield made
-
-
-@dataclass
-class Bench:
-    """A site, and jobs on its catalog."""
-
-    site: Site
-    told: Told
-
-    def run(
-        self,
-        target: str,
-        *,
-        source: str = "",
-        by: Source | None = None,
-        supply: VolumeSupply | None = None,
-        record: int = 65536,
-        validation: Validation = Validation.DIGEST,
-    ) -> JobResult:
-        """Copy image ``big`` by a source, else from the unit ``source``."""
-        self.told = Told()
-        origin = place(self.site, source or target)
-        request = CopyRequest(
-            "big",
-            origin,
-            place(self.site, target),
-            record_bytes=record,
-            deadlines=DEADLINES,
-            validation=validation,
-        )
-        with Catalog(self.site.catalog) as catalog:
-            return asyncio.run(duplicate(request, catalog, self.told, source=by, supply=supply))
-
-    def copy(self, result: JobResult) -> Copy:
-        """The copy of a job that has to be well."""
-        assert result.status == Status.SUCCESS, (result, self.told.steps)
-        with Catalog(self.site.catalog) as catalog:
-            return catalog.copy(str(result.copy_id))
-
-    def said(self, text: str) -> bool:
-        """Whether the job told so."""
-        return any(text in line for _, line in self.told.steps)
-
-
-@pytest.fixture
-def bench(site: Site) -> Bench:
-    return Bench(site, Told())
 
 
 def names(first: int, last: int) -> Sequence[str]:
@@ -85,7 +26,8 @@ def first_copy(bench: Bench, sizes: list[int], record: int) -> tuple[Copy, list[
     source, contents = appliance(bench.site, {"big": sizes})
     server = library_server(bench.site, cartridges=7, capacity="1M", drives=2)
     by_robot = RobotSupply(bench.site, server, names(1, 4))
-    made = bench.run(server.url("lib.drive0"), source=source.url("lsu"), supply=by_robot, record=record)
+    by = FileServiceSource(place(bench.site, source.url("lsu")), "big", DEADLINES)
+    made = bench.run(server.url("lib.drive0"), by, supply=by_robot, record=record)
     copy = bench.copy(made)
     source.stop()
     return copy, contents["big"], server
@@ -99,7 +41,7 @@ def test_a_copy_over_volumes_goes_to_other_volumes(bench: Bench) -> None:
         old, place(bench.site, server.url("lib.drive0")), DEADLINES, supply=RobotSupply(bench.site, server, [])
     )
     into = RobotSupply(bench.site, server, names(5, 7), drive=1)
-    made = bench.run(server.url("lib.drive1"), by=by, supply=into, record=65536)
+    made = bench.run(server.url("lib.drive1"), by, supply=into, record=65536)
     new = bench.copy(made)
     assert made.validated
     assert (new.state, new.number, new.record_bytes) == (CopyState.VALID, 2, 10240)
@@ -114,14 +56,14 @@ def test_only_a_copy_that_is_whole_is_copied(bench: Bench) -> None:
     old, _, server = first_copy(bench, [1000], 10240)
     origin = place(bench.site, server.url("lib.drive0"))
     into = RobotSupply(bench.site, server, names(5, 7), drive=1)
-    made = bench.run(server.url("lib.drive1"), by=TapeSource(replace(old, state=CopyState.FAILED), origin, DEADLINES))
+    made = bench.run(server.url("lib.drive1"), TapeSource(replace(old, state=CopyState.FAILED), origin, DEADLINES))
     assert (made.status, made.step) == (Status.COPY_NOT_FOUND, "check image")
     assert "is failed" in made.reason
 
     (fragment,) = old.fragments
     (section,) = fragment.sections
     wrong = replace(old, fragments=(replace(fragment, sections=(replace(section, blocks=2),)),))
-    made = bench.run(server.url("lib.drive1"), by=TapeSource(wrong, origin, DEADLINES), supply=into)
+    made = bench.run(server.url("lib.drive1"), TapeSource(wrong, origin, DEADLINES), supply=into)
     assert (made.status, made.step) == (Status.MEDIA_READ_ERROR, "move data")
     assert "the copy to be copied: the trailer labels of file 1 on volume VT0001 disagree" in made.reason
     with Catalog(bench.site.catalog) as catalog:
