@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from duplicator.catalog import Catalog, VolumeState
 from duplicator.config import AgentSpec, Config, TapeUnit, place_of
 from duplicator.config.model import DriveSpec as DriveEntry
@@ -13,7 +15,7 @@ from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.urls import NdmpUrl
 
-__all__ = ["Equipment"]
+__all__ = ["Equipment", "will_do"]
 
 
 class Equipment:
@@ -85,13 +87,23 @@ class Equipment:
             place_of=self._places.__getitem__,
             deadlines=self._deadlines,
             ask=self._ask,
-            accept=self._has_room,
+            accept=partial(will_do, self._catalog),
         )
 
     def _last_seen(self, volume: str) -> str:
         known = self._catalog.volume(volume)
         return known.location if known else ""
 
-    def _has_room(self, label: VolumeLabel) -> bool:
-        known = self._catalog.volume(label.volume)
-        return label.ours and (known is None or known.state in (VolumeState.APPENDABLE, VolumeState.SCRATCH))
+
+def will_do(catalog: Catalog, wanted: str | None, label: VolumeLabel | None) -> bool:
+    """Whether the tape of this label (None: blank) is the wanted volume, or where none is named, one with room."""
+    if label is None:
+        return wanted is None or _state(catalog, wanted) is VolumeState.SCRATCH
+    if wanted is not None:
+        return label.ours and label.volume == wanted
+    return label.ours and _state(catalog, label.volume) in (None, VolumeState.APPENDABLE, VolumeState.SCRATCH)
+
+
+def _state(catalog: Catalog, volume: str) -> VolumeState | None:
+    known = catalog.volume(volume)
+    return known.state if known else None

@@ -151,11 +151,14 @@ class TapeSide:
         """The same for a tape that was perhaps never written: ndmjob reads that only if it is open for writing."""
         try:
             return await self.identify()
-        except ReplyError as error:
-            if error.error != Error.IO:
+        except ReplyError as failure:
+            if failure.error != Error.IO:
                 raise
-        await self.close()
-        await self.open(TapeOpenMode.RDWR)
+            await self.close()
+            try:
+                await self.open(TapeOpenMode.RDWR)
+            except ReplyError:
+                raise failure from None
         return await self.identify()
 
     async def label_volume(self, label: str) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from duplicator.catalog.database import CatalogError, default_url
+from duplicator.catalog.leases import LEASE_SECONDS
 from duplicator.catalog.records import (
+    LIVE_COPIES,
+    Account,
     Copy,
     CopyState,
+    DriveUse,
     Fragment,
     Image,
     Job,
@@ -13,6 +17,9 @@ from duplicator.catalog.records import (
     JobKind,
     JobState,
     JobTry,
+    Lease,
+    Resource,
+    ResourceKind,
     Section,
     Stop,
     TapeFile,
@@ -22,10 +29,14 @@ from duplicator.catalog.records import (
 from duplicator.catalog.store import Catalog
 
 __all__ = [
+    "LEASE_SECONDS",
+    "LIVE_COPIES",
+    "Account",
     "Catalog",
     "CatalogError",
     "Copy",
     "CopyState",
+    "DriveUse",
     "Fragment",
     "Image",
     "Job",
@@ -33,6 +44,9 @@ __all__ = [
     "JobKind",
     "JobState",
     "JobTry",
+    "Lease",
+    "Resource",
+    "ResourceKind",
     "Section",
     "Stop",
     "TapeFile",

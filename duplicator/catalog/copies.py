@@ -6,17 +6,17 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ScalarResult, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from duplicator.catalog.database import CatalogError
 from duplicator.catalog.jobs import leave_copy
-from duplicator.catalog.records import Copy, CopyState, Fragment, Image, Section
+from duplicator.catalog.records import LIVE_COPIES, Copy, CopyState, Fragment, Image, Section, VolumeState
 from duplicator.catalog.tables import CopyRow, FragmentRow, ImageRow, TapeFileRow
 from duplicator.catalog.transactions import Transactions, find_copy, find_job, find_volume, now
 from ndmp.enums import DigestAlgorithm
 
-__all__ = ["Copies"]
+__all__ = ["Copies", "needing"]
 
 
 class Copies(Transactions):
@@ -108,9 +108,14 @@ class Copies(Transactions):
                 _commit(session, copy_id, fragment.index, size=fragment.size, digest=fragment.digest)
 
     def resume_copy(self, copy_id: str, job_id: int) -> int:
-        """A job goes on with a copy, whose state is WRITING again; gives how often it was begun by now."""
+        """A job goes on with a copy, whose state is WRITING again; gives how often it was begun by now.
+
+        CatalogError for an expired copy: its volumes may be in use for others.
+        """
         with self._transaction(writes=True) as session:
             row = find_copy(session, copy_id)
+            if row.state is CopyState.EXPIRED:
+                raise CatalogError(f"copy {copy_id} is expired")
             row.state, row.validated, row.attempts = CopyState.WRITING, None, row.attempts + 1
             find_job(session, job_id).copy_id = row.id
             return row.attempts
@@ -163,12 +168,14 @@ class Copies(Transactions):
                 raise CatalogError(f"{'more than one' if rows else 'no'} copy has an id that begins with {prefix!r}")
             return rows[0].record()
 
-    def copies_on(self, volume: str) -> list[Copy]:
-        """The copies with a committed fragment on this volume, wholly or in part; oldest first."""
-        there = select(TapeFileRow.copy_id).where(TapeFileRow.volume == volume, TapeFileRow.fragment.is_not(None))
+    def copies_on(self, volumes: str | Sequence[str]) -> list[Copy]:
+        """The copies that need something on this volume, or one of these; oldest first.
+
+        Failed and expired ones need nothing.
+        """
         with self._transaction(writes=False) as session:
-            rows = select(CopyRow).where(CopyRow.id.in_(there)).order_by(CopyRow.created, CopyRow.id)
-            return [row.record() for row in session.scalars(rows)]
+            rows = needing(session, [volumes] if isinstance(volumes, str) else volumes)
+            return [row.record() for row in rows]
 
     def copies(self) -> list[Copy]:
         """All copies, oldest first."""
@@ -176,6 +183,13 @@ class Copies(Transactions):
         rows = select(CopyRow).options(whole).order_by(CopyRow.created, CopyRow.id)
         with self._transaction(writes=False) as session:
             return [row.record() for row in session.scalars(rows)]
+
+
+def needing(session: Session, volumes: Sequence[str]) -> ScalarResult[CopyRow]:
+    """The copies that need something on one of these volumes, oldest first."""
+    there = select(TapeFileRow.copy_id).where(TapeFileRow.volume.in_(volumes), TapeFileRow.fragment.is_not(None))
+    live = CopyRow.id.in_(there), CopyRow.state.in_(LIVE_COPIES)
+    return session.scalars(select(CopyRow).where(*live).order_by(CopyRow.created, CopyRow.id))
 
 
 def _add_section(
@@ -216,6 +230,8 @@ def _add_section(
     volume.files = max(volume.files, section.file_sequence)
     volume.size += room
     volume.last_written = time
+    if volume.state is VolumeState.SCRATCH:
+        volume.state = VolumeState.APPENDABLE
     session.flush()
 
 

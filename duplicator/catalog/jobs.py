@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -15,7 +16,18 @@ from duplicator.catalog.tables import CopyRow, EventRow, FragmentRow, JobRow, Ta
 from duplicator.catalog.transactions import Transactions, find_job, now
 from duplicator.status import Status
 
-__all__ = ["Jobs", "leave_copy"]
+__all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "new_job"]
+
+
+class JobChanges(TypedDict, total=False):
+    """What becomes known of a job while it runs, by the names of :class:`Job`."""
+
+    priority: int
+    policy: str
+    route: str
+    agents: str
+    drive: str
+    volume: str
 
 
 class Jobs(Transactions):
@@ -32,11 +44,18 @@ class Jobs(Transactions):
         started: datetime | None = None,
     ) -> int:
         """Record a running job of this process; gives its number. The URLs hold no secret."""
-        row = _new_job(kind, image=image, source=source, target=target, queued=now(started))
+        row = new_job(kind, image=image, source=source, target=target, queued=now(started))
         row.bytes_total = bytes_total
         with self._transaction(writes=True) as session:
-            _begin_try(session, row, now(started))
+            begin_try(session, row, now(started))
             return row.id
+
+    def update_job(self, job_id: int, **changes: Unpack[JobChanges]) -> None:
+        """Change what is given."""
+        with self._transaction(writes=True) as session:
+            row = find_job(session, job_id)
+            for name, value in changes.items():
+                setattr(row, name, value)
 
     def event(self, job_id: int, step: str, text: str, *, time: datetime | None = None) -> None:
         """Add a line to a job's log; ``step`` becomes the step the job is in."""
@@ -59,7 +78,7 @@ class Jobs(Transactions):
         with self._transaction(writes=True) as session:
             row = find_job(session, job_id)
             row.state, row.status, row.reason, row.ended = state, int(status), reason, now(ended)
-            _end_try(session, row)
+            end_try(session, row)
 
     def mark_dead_jobs(self, *, time: datetime | None = None) -> list[Job]:
         """Mark running jobs whose process on this host is gone, and the copies they were writing; gives the jobs.
@@ -71,7 +90,7 @@ class Jobs(Transactions):
             dead = [row for row in session.scalars(mine.order_by(JobRow.id)) if identity(row.pid) != row.process]
             for row in dead:
                 row.state, row.ended, row.reason = JobState.DIED, now(time), _last_words(row)
-                _end_try(session, row)
+                end_try(session, row)
                 leave_copy(session, row.copy_id)
             return [row.record() for row in dead]
 
@@ -96,7 +115,8 @@ class Jobs(Transactions):
             return [row.record() for row in find_job(session, job_id).runs]
 
 
-def _new_job(kind: JobKind, *, image: str, source: str, target: str, queued: datetime) -> JobRow:
+def new_job(kind: JobKind, *, image: str, source: str, target: str, queued: datetime) -> JobRow:
+    """A job that has not run yet."""
     return JobRow(
         kind=kind,
         state=JobState.QUEUED,
@@ -121,7 +141,8 @@ def _new_job(kind: JobKind, *, image: str, source: str, target: str, queued: dat
     )
 
 
-def _begin_try(session: Session, row: JobRow, time: datetime) -> None:
+def begin_try(session: Session, row: JobRow, time: datetime) -> None:
+    """This process runs the job now."""
     pid = os.getpid()
     row.pid, row.host, row.process = pid, socket.gethostname(), identity(pid) or ""
     row.state, row.status, row.reason, row.stop = JobState.RUNNING, None, "", None
@@ -132,7 +153,7 @@ def _begin_try(session: Session, row: JobRow, time: datetime) -> None:
     session.add(TryRow(job_id=row.id, number=row.tries, started=time, reason=""))
 
 
-def _end_try(session: Session, row: JobRow) -> None:
+def end_try(session: Session, row: JobRow) -> None:
     """The last try ends as its job does."""
     last = session.get(TryRow, (row.id, row.tries))
     if last is not None:

@@ -25,7 +25,7 @@ class MigrationError(Exception):
 def migrate(connection: Connection, version: int) -> None:
     """Replace the tables of an older version by today's, with the same content."""
     old = MetaData()
-    old.reflect(connection)
+    old.reflect(connection, only=_TABLES[version])
     content = {table.name: _rows(connection, table) for table in old.sorted_tables}
     for number in range(version, SCHEMA_VERSION):
         content = _LIFTS[number](content)
@@ -133,6 +133,10 @@ def _only_section(fragment: Row, record_bytes: int) -> Row:
     return kept | place | {"room": fragment["blocks"] * record_bytes}
 
 
+_TABLES: Final[Mapping[int, tuple[str, ...]]] = {
+    1: ("schema_version", "images", "volumes", "jobs", "job_events", "copies", "fragments"),
+}
+"""The tables of each older version; a database may have others, of others."""
 _LIFTS: Final[Mapping[int, Callable[[Content], Content]]] = {1: _from_1}
 OLDEST: Final = min(_LIFTS)
 """The oldest version that can be brought up."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
+from typing import Final
 
 from duplicator.status import Status
 from ndmp.enums import DigestAlgorithm
 
 __all__ = [
+    "LIVE_COPIES",
+    "Account",
     "Copy",
     "CopyState",
+    "DriveUse",
     "Fragment",
     "Image",
     "Job",
@@ -19,6 +23,9 @@ __all__ = [
     "JobKind",
     "JobState",
     "JobTry",
+    "Lease",
+    "Resource",
+    "ResourceKind",
     "Section",
     "Stop",
     "TapeFile",
@@ -67,6 +74,10 @@ class CopyState(Enum):
     VALID = "valid"
     FAILED = "failed"
     EXPIRED = "expired"
+
+
+LIVE_COPIES: Final = frozenset({CopyState.WRITING, CopyState.INCOMPLETE, CopyState.WRITTEN, CopyState.VALID})
+"""A volume with something that one of these needs is kept."""
 
 
 class VolumeState(Enum):
@@ -265,3 +276,58 @@ class Job:
     pid: int
     """Of the process of the last try; 0 before the first."""
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a volume's bytes are, padding included; without those of tape files that the catalog does not know."""
+
+    volume: str
+    live: int
+    """What copies need."""
+    failed: int
+    """What failed copies left."""
+    dead: int
+    """What no copy needs: expired ones, and what was begun and not committed."""
+    unknown_files: int
+
+
+class ResourceKind(StrEnum):
+    """What a job has for itself."""
+
+    DRIVE = "drive"
+    LIBRARY = "library"
+    VOLUME = "volume"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A drive or library (by the address that all its users have in common), or a volume (by its label)."""
+
+    kind: ResourceKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who has a resource for itself, and until when, unless it goes on."""
+
+    resource: Resource
+    owner: str
+    job_id: int | None
+    pid: int
+    host: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DriveUse:
+    """What is known of a drive: ``volume``: what it holds, empty for nothing known; ``down``: why it is not used."""
+
+    name: str
+    volume: str
+    last_used: datetime | None
+    down: str

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from duplicator.catalog.copies import Copies
+from duplicator.catalog.expiry import Expiry
 from duplicator.catalog.jobs import Jobs
+from duplicator.catalog.leases import Leases
+from duplicator.catalog.queue import Queue
 from duplicator.catalog.volumes import Volumes
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Jobs, Copies, Volumes):
+class Catalog(Jobs, Queue, Copies, Volumes, Expiry, Leases):
     """A catalog by SQLAlchemy URL (default: a SQLite file of this user); any method may raise CatalogError."""

@@ -25,10 +25,12 @@ __all__ = [
     "SCHEMA_VERSION",
     "Base",
     "CopyRow",
+    "DriveRow",
     "EventRow",
     "FragmentRow",
     "ImageRow",
     "JobRow",
+    "LeaseRow",
     "SchemaRow",
     "TapeFileRow",
     "TryRow",
@@ -305,3 +307,32 @@ class TapeFileRow(Base):
             size=self.room,
             dead=self.fragment is None,
         )
+
+
+class LeaseRow(Base):
+    __tablename__ = "leases"
+    kind: Mapped[records.ResourceKind] = mapped_column(EnumText(records.ResourceKind), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    job_id: Mapped[int | None]
+    pid: Mapped[int]
+    host: Mapped[str]
+    process: Mapped[str]
+    until: Mapped[datetime]
+
+    def record(self) -> records.Lease:
+        """The row as callers get it."""
+        resource = records.Resource(self.kind, self.name)
+        return records.Lease(resource, self.owner, self.job_id, self.pid, self.host, self.until)
+
+
+class DriveRow(Base):
+    __tablename__ = "drives"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    volume: Mapped[str]
+    last_used: Mapped[datetime | None]
+    down: Mapped[str]
+
+    def record(self) -> records.DriveUse:
+        """The row as callers get it."""
+        return records.DriveUse(self.name, self.volume, self.last_used, self.down)

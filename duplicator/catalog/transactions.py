@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from duplicator.catalog.database import CatalogError, default_url, open_engine
+from duplicator.catalog.database import CatalogError, default_url, open_engine, reading, writing
 from duplicator.catalog.tables import CopyRow, JobRow, VolumeRow
 
 __all__ = ["Transactions", "find_copy", "find_job", "find_volume", "now"]
@@ -27,7 +27,7 @@ class Transactions:
 
     def __init__(self, url: str | None = None) -> None:
         self._engine = open_engine(default_url() if url is None else url)
-        self._writing_engine = self._engine.execution_options(writes=True)
+        self._reader, self._writer = reading(self._engine), writing(self._engine)
 
     def close(self) -> None:
         """Close the connections; the catalog is not used after it."""
@@ -42,7 +42,7 @@ class Transactions:
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Session]:
         try:
-            with Session(self._writing_engine if writes else self._engine) as session, session.begin():
+            with Session(self._writer if writes else self._reader) as session, session.begin():
                 yield session
         except IntegrityError as error:
             raise CatalogError(f"the catalog refuses this entry: {error.orig}") from error

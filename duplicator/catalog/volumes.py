@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from duplicator.ansi import check_volume_id
+from duplicator.catalog.copies import needing
 from duplicator.catalog.database import CatalogError
 from duplicator.catalog.records import TapeFile, Volume, VolumeState
 from duplicator.catalog.tables import TapeFileRow, VolumeRow
@@ -21,7 +20,6 @@ __all__ = ["VolumeChanges", "Volumes"]
 
 _LABEL_PREFIX: Final = "ND"
 _LAST_LABEL_NUMBER: Final = 9999
-_LABEL_ATTEMPTS: Final = 10
 
 
 class VolumeChanges(TypedDict, total=False):
@@ -68,12 +66,11 @@ class Volumes(Transactions):
         Without ``label`` it is the next free one; CatalogError when the label is known, or none is free.
         """
         with self._transaction(writes=True) as session:
-            if label is None:
-                return _reserve_next(session, tape_url, pool)
-            if session.get(VolumeRow, label) is not None:
-                raise CatalogError(f"the catalog knows volume {label} already")
-            session.add(_empty_volume(label, tape_url, pool=pool))
-            return label
+            taken = _next_label(session) if label is None else label
+            if session.get(VolumeRow, taken) is not None:
+                raise CatalogError(f"the catalog knows volume {taken} already")
+            session.add(_empty_volume(taken, tape_url, pool=pool))
+            return taken
 
     def update_volume(self, label: str, **changes: Unpack[VolumeChanges]) -> Volume:
         """Change what is given."""
@@ -90,9 +87,12 @@ class Volumes(Transactions):
             find_volume(session, label).mounts += 1
 
     def clear_volume(self, label: str) -> None:
-        """The volume has a fresh label: nothing that was on it is there any more."""
+        """The volume has a fresh label: nothing that was on it is there any more. CatalogError if a copy needs it."""
         with self._transaction(writes=True) as session:
             row = find_volume(session, label)
+            copy = needing(session, [label]).first()
+            if copy is not None:
+                raise CatalogError(f"copy {copy.id} on volume {label} is {copy.state.value}")
             session.execute(delete(TapeFileRow).where(TapeFileRow.volume == label))
             if row.files:
                 row.files, row.size, row.generation = 0, 0, row.generation + 1
@@ -122,17 +122,6 @@ def _next_label(session: Session) -> str:
     if number > _LAST_LABEL_NUMBER:
         raise CatalogError(f"all labels up to {_LABEL_PREFIX}{_LAST_LABEL_NUMBER} are used: choose one by hand")
     return f"{_LABEL_PREFIX}{number:04}"
-
-
-def _reserve_next(session: Session, tape_url: str, pool: str) -> str:
-    """SQLite lets one writer in at a time; on other databases another one may take the label in between."""
-    for _ in range(_LABEL_ATTEMPTS):
-        label = _next_label(session)
-        with suppress(IntegrityError):
-            with session.begin_nested():
-                session.add(_empty_volume(label, tape_url, pool=pool))
-            return label
-    raise CatalogError(f"{_LABEL_ATTEMPTS} labels in a row were taken by others: try again")
 
 
 def _empty_volume(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import typer
 
@@ -23,7 +23,9 @@ from duplicator.status import ExitCode, Status
 __all__ = ["Batch", "open_catalog"]
 
 _log: Final = logging.getLogger(__name__)
-Work = Callable[[Watcher], Awaitable[JobResult]]
+Work: TypeAlias = Callable[[Watcher], Awaitable[JobResult]]
+WatcherOf: TypeAlias = Callable[[str], Watcher]
+"""Makes who watches a job, by its title."""
 
 
 @contextmanager
@@ -44,18 +46,32 @@ class Batch:
 
     def run(self, jobs: Sequence[tuple[str, Work]]) -> None:
         """Run each titled job; complain about each that fails. A signal ends the running one, and the rest."""
+        self._watched(lambda watcher_of: self._all(jobs, watcher_of))
+
+    def run_many(self, work: Callable[[WatcherOf], Coroutine[Any, Any, Sequence[JobResult]]]) -> None:
+        """Run jobs that somebody else takes care of; the same otherwise."""
+
+        async def kept(watcher_of: WatcherOf) -> None:
+            for result in await work(watcher_of):
+                self._keep(result)
+
+        self._watched(kept)
+
+    def _watched(self, work: Callable[[WatcherOf], Coroutine[Any, Any, None]]) -> None:
         try:
-            with watching() as watcher:
-                run(self._all(jobs, watcher))
+            with watching() as watcher_of:
+                run(work(watcher_of))
         except Interrupted as interrupted:
             self._interrupted = interrupted
 
-    async def _all(self, jobs: Sequence[tuple[str, Work]], watcher: Callable[[str], Watcher]) -> None:
+    async def _all(self, jobs: Sequence[tuple[str, Work]], watcher_of: WatcherOf) -> None:
         for title, work in jobs:
-            result = await outlived(title, work(watcher(title)))
-            self.results.append(result)
-            if result.status != Status.SUCCESS:
-                complain(f"ndmpdup: {plain(_failure(result))}")
+            self._keep(await outlived(title, work(watcher_of(title))))
+
+    def _keep(self, result: JobResult) -> None:
+        self.results.append(result)
+        if result.status != Status.SUCCESS:
+            complain(f"ndmpdup: {plain(_failure(result))}")
 
     @property
     def interrupted(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from duplicator.ansi import LabelError
 from duplicator.catalog import CatalogError
 from duplicator.cli.endings import Interrupted, UsageProblem
+from duplicator.config import ConfigError
 from duplicator.conformance.reports.baseline import BaselineError
 from duplicator.credentials import CredentialError
 from duplicator.status import ExitCode, JobError
@@ -18,6 +19,7 @@ __all__ = ["describe"]
 
 _USAGE = (
     UsageProblem,
+    ConfigError,
     UrlError,
     CredentialError,
     CatalogError,

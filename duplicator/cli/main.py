@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from duplicator.cli import changer as library
+from duplicator.cli import config as configuration
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
 from duplicator.cli.command import command, configure_logging
@@ -20,6 +21,7 @@ from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
 from duplicator.cli.probe import probe
+from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
+_config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -44,6 +47,10 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "verify": verify,
     "restore": restore,
     "jobs": jobs,
+    "run": run,
+    "cancel": cancel,
+    "suspend": suspend,
+    "resume": resume,
     "copies": copies,
     "images": images,
     "probe": probe,
@@ -80,6 +87,11 @@ _CHANGER_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "initialize": library.initialize,
     "create": library.create,
 }
+_CONFIG_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "check": configuration.check,
+    "show": configuration.show,
+    "example": configuration.example,
+}
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
@@ -89,8 +101,11 @@ for _name, _function in _TAPE_VERBS.items():
     _tape.command(_name, context_settings=_NEGATIVE_NUMBERS if _name == "space" else None)(command(_function))
 for _name, _function in _CHANGER_VERBS.items():
     _changer.command(_name)(command(_function))
+for _name, _function in _CONFIG_VERBS.items():
+    _config.command(_name)(command(_function))
 app.add_typer(_tape, name="tape")
 app.add_typer(_changer, name="changer")
+app.add_typer(_config, name="config")
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from duplicator.status import JobError, Status
 from duplicator.tls import ClientTls
 from duplicator.urls import NdmpUrl
 
-__all__ = ["agents_of", "client_tls", "credential_of", "local_agent", "password_found", "place_of"]
+__all__ = ["agents_of", "client_tls", "credential_of", "keeper_of", "local_agent", "password_found", "place_of"]
 
 
 def agents_of(config: Config) -> tuple[AgentSpec, ...]:
@@ -28,11 +28,11 @@ def local_agent(config: Config) -> AgentSpec | None:
 
 def credential_of(config: Config, agent: AgentSpec, host: str) -> Credential:
     """What an agent logs in with: its own for the host, with the user of the host's entry if it names none, or that."""
-    own, entry = agent.credentials.get(host), _keeper(config, config.hosts[host]).credential or Credential()
+    own, entry = agent.credentials.get(host), keeper_of(config, config.hosts[host]).credential or Credential()
     return entry if own is None else Credential(user=own.user or entry.user, password_file=own.password_file)
 
 
-def _keeper(config: Config, host: HostSpec) -> HostSpec:
+def keeper_of(config: Config, host: HostSpec) -> HostSpec:
     """The entry with the credential of a host: its own, or its storage server's, by reference, name or address."""
     return next((entry for entry in _same(config, host) if entry.credential is not None), host)
 
@@ -91,7 +91,7 @@ def _find(config: Config, host: str, credential: Credential, *, role: Role, envi
     try:
         return find_password(user, entry.address, entry.port, file=file, role=role, environ=environ)
     except CredentialError:
-        keeper = _keeper(config, entry)
+        keeper = keeper_of(config, entry)
         if file is not None or keeper is entry:
             raise
         with suppress(CredentialError):

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, TypeAlias, TypeVar
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, StrictStr
+from pydantic import BeforeValidator, Field, StrictBool, StrictStr
 
+from duplicator.config.policies import PolicyDeadlines, PolicySpec
+from duplicator.config.tables import NAME_KEY, Entries, EntryName, Names, Table
 from duplicator.config.values import (
     Address,
     CatalogUrl,
     Count,
-    DigestName,
     Duration,
     FilePath,
     MediaId,
@@ -26,14 +27,11 @@ from duplicator.config.values import (
     Prefix,
     Reach,
     RecordSize,
-    Seconds,
     Text,
-    Whole,
     WireNumber,
     as_list,
-    duration_text,
 )
-from duplicator.plan import DEFAULT_RECORD_BYTES, Deadlines, Route, Validation
+from duplicator.plan import DEFAULT_RECORD_BYTES, Route, Validation
 from duplicator.urls import NDMP_PORT, NDMPS_PORT
 
 __all__ = [
@@ -60,11 +58,6 @@ __all__ = [
 
 LOCAL_AGENT: Final = "local"
 """The name of this process as an agent, where the configuration names none."""
-NAME_KEY: Final = ""
-"""Under this key the reader puts the name of an entry into its table; no file needs it."""
-
-T = TypeVar("T")
-_USUAL: Final = Deadlines()
 
 
 class HostRole(Enum):
@@ -75,13 +68,6 @@ class HostRole(Enum):
     DATA_SERVER = "data-server"
 
 
-def _named(tables: object) -> object:
-    """Put the name of each entry into its table."""
-    if not isinstance(tables, dict):
-        return tables
-    return {name: {**table, NAME_KEY: name} if isinstance(table, dict) else table for name, table in tables.items()}
-
-
 def _check_scratch(value: object) -> object:
     if isinstance(value, bool | str) and value != "":
         return value
@@ -89,28 +75,15 @@ def _check_scratch(value: object) -> object:
     raise ValueError(text)
 
 
-EntryName: TypeAlias = Annotated[str, Field(alias=NAME_KEY)]
-Entries: TypeAlias = Annotated[Mapping[Name, T], BeforeValidator(_named)]
-Names: TypeAlias = tuple[Text, ...]
-OneOrMore: TypeAlias = Annotated[Names, BeforeValidator(as_list), Field(min_length=1)]
-
-
-class _Table:
-    """A table of the file: other keys than the fields are refused."""
-
-    __slots__ = ()
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogSettings(_Table):
+class CatalogSettings(Table):
     """Where the catalog is; None: in the user's data folder."""
 
     url: CatalogUrl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsSettings(_Table):
+class TlsSettings(Table):
     """How control connections are made secure, see :class:`duplicator.tls.ClientTls`."""
 
     ca: FilePath | None = None
@@ -120,7 +93,7 @@ class TlsSettings(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credential(_Table):
+class Credential(Table):
     """Who logs in to a host. Without ``password_file`` the password is in the environment or the keyring."""
 
     user: Text | None = None
@@ -128,7 +101,7 @@ class Credential(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSpec(_Table):
+class AgentSpec(Table):
     """A process that speaks to hosts: this one, or what ``command`` starts elsewhere.
 
     ``hosts``: those it has the credentials of, as the host's own entry has them; ``credentials``: its own for a host.
@@ -148,7 +121,7 @@ class AgentSpec(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostSpec(_Table):
+class HostSpec(Table):
     """An NDMP host. ``storage_server``: the entry whose credential it takes over if it has none of its own."""
 
     name: EntryName
@@ -174,7 +147,7 @@ class HostSpec(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskUnit(_Table):
+class DiskUnit(Table):
     """A disk storage unit: images on ``host``, sent by the file service of ``file_service``.
 
     ``path``: where this machine has the same images, for the traditional route.
@@ -198,7 +171,7 @@ class DiskUnit(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TapeUnit(_Table):
+class TapeUnit(Table):
     """A tape storage unit: drives, those of a library or by name, and the pool of the volumes written there.
 
     ``max_jobs``: how many write at a time; None: as many as there are drives.
@@ -213,7 +186,7 @@ class TapeUnit(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageUnits(_Table):
+class StorageUnits(Table):
     """Storage units by name."""
 
     disk: Entries[DiskUnit] = field(default_factory=dict)
@@ -221,7 +194,7 @@ class StorageUnits(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LibrarySpec(_Table):
+class LibrarySpec(Table):
     """A media changer; ``drives``: which drive element, numbered from 0, each drive is."""
 
     name: EntryName
@@ -231,7 +204,7 @@ class LibrarySpec(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DriveSpec(_Table):
+class DriveSpec(Table):
     """A tape device of a tape server; ``media``: the media ids it writes, empty for any."""
 
     name: EntryName
@@ -243,7 +216,7 @@ class DriveSpec(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolSpec(_Table):
+class PoolSpec(Table):
     """Volumes that belong together; ``media``: ids that are let in, empty for any.
 
     ``scratch``: true for a pool whose volumes others take, or the name of the one that this pool takes from.
@@ -269,60 +242,7 @@ class PoolSpec(_Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDeadlines(_Table, Deadlines):
-    """The deadlines of a policy's jobs, in seconds."""
-
-    connect: Seconds = _USUAL.connect
-    request: Seconds = _USUAL.request
-    tape: Seconds = _USUAL.tape
-    mount: Seconds = _USUAL.mount
-    stall: Seconds = _USUAL.stall
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySpec(_Table):
-    """What is copied where, and how. Copy n of an image goes to the nth target, the first again after the last."""
-
-    name: EntryName
-    source: Annotated[Text, Field(alias="from")]
-    """A disk unit, or a tape unit for tape to tape."""
-    targets: Annotated[OneOrMore, Field(alias="to")]
-    images: OneOrMore = ("*",)
-    """Patterns of image names, as a shell has them."""
-    validation: Validation = Validation.DIGEST
-    digest: DigestName | None = None
-    """None: what the source prefers."""
-    copies_given: Annotated[Annotated[Count, Field(ge=1)] | None, Field(alias="copies")] = None
-    priority: Whole = 0
-    """Higher ones go first."""
-    retention: Duration | None = None
-    """None: as the pool has it."""
-    retries: Count = 2
-    back_off: Duration = timedelta(minutes=5)
-    """Before the first retry; doubled before each further one."""
-    routes: Annotated[tuple[Route, ...], BeforeValidator(as_list), Field(min_length=1)] = tuple(Route)
-    """Those allowed, in the order in which they are tried."""
-    record_bytes: Annotated[RecordSize | None, Field(alias="record_size")] = None
-    """None: as the tape unit has it."""
-    agents: Names = ()
-    """Those that may run it; empty: all."""
-    deadlines: Annotated[PolicyDeadlines, PlainSerializer(lambda waits: _waits(waits))] = field(
-        default_factory=PolicyDeadlines
-    )
-
-    @property
-    def copies(self) -> int:
-        """How many of each image: as given, or one for each target."""
-        return self.copies_given or len(self.targets)
-
-
-def _waits(waits: Deadlines) -> dict[str, str | float]:
-    names = ("connect", "request", "tape", "mount", "stall")
-    return {name: duration_text(timedelta(seconds=getattr(waits, name))) for name in names}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config(_Table):
+class Config(Table):
     """The whole configuration; ``file``: where it came from, None if there is none."""
 
     catalog: CatalogSettings = field(default_factory=CatalogSettings)

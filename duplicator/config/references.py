@@ -87,7 +87,7 @@ def find_contradictions(config: Config, tables: Tables) -> list[Wording]:
     return [finding for rule in _RULES for finding in rule(config, tables)]
 
 
-def _agents(config: Config, _tables: Tables) -> Iterator[Wording]:
+def _agents(config: Config, tables: Tables) -> Iterator[Wording]:
     here = [agent.name for agent in config.agents.values() if agent.is_local]
     for name in here[1:]:
         text = f"agents {here[0]!r} and {name!r} have no 'command', so both would be this process"
@@ -96,12 +96,18 @@ def _agents(config: Config, _tables: Tables) -> Iterator[Wording]:
         if not (agent.is_local or agent.hosts or agent.credentials):
             text = f"agent {agent.name!r} has credentials for no host"
             yield ("agents", agent.name), text, "name hosts in 'hosts', or give it 'credentials'"
+        known = _places(tables)
         for index, place in enumerate(agent.reach):
-            known = {host.name for host in config.hosts.values()} | {host.address for host in config.hosts.values()}
-            if "/" not in place and place not in known:
+            if "/" not in place and place.casefold() not in map(str.casefold, known):
                 text = f"'reach' names {place!r}, which is no network, no host and no host's address"
                 hint = did_you_mean(place, known) or "write a network as 10.1.0.0/16, a host as in [hosts.NAME]"
                 yield ("agents", agent.name, "reach", index), text, hint
+
+
+def _places(tables: Tables) -> list[str]:
+    """Names and addresses of hosts, also of those that are wrong."""
+    hosts = list(_entries(tables, ("hosts",)))
+    return [str(path[-1]) for path, _ in hosts] + [str(entry["address"]) for _, entry in hosts if "address" in entry]
 
 
 def _users(config: Config, _tables: Tables) -> Iterator[Wording]:
@@ -180,8 +186,8 @@ def _media(config: Config, unit: TapeUnit) -> Iterator[Wording]:
     names = unit.drives if unit.library is None else tuple(library.drives) if library else ()
     drives = [config.drives.get(name) for name in names]
     pool = config.pools.get(unit.pool or "")
-    # A drive that is wrong might take anything.
-    if pool is None or any(drive is None or not drive.media for drive in drives):
+    # A drive, or a library, that is wrong might take anything.
+    if pool is None or not drives or any(drive is None or not drive.media for drive in drives):
         return
     taken = {media for drive in drives if drive for media in drive.media}
     for media in pool.media:

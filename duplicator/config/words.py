@@ -32,6 +32,7 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "tuple_type": ("a list", 'write it as ["...", "..."]'),
 }
 _TABLE: Final = ("a table", f"write its keys below a header of that name; {_EXAMPLE}")
+_TABLES: Final = ("dataclass_type", "dict_type", "mapping_type")
 
 
 def explain(error: ErrorDetails) -> Wording:
@@ -96,7 +97,7 @@ def _explain_empty(_error: ErrorDetails, path: Path) -> tuple[str, str]:
 
 
 def _explain_kind(error: ErrorDetails, path: Path) -> tuple[str, str]:
-    kind, hint = _KINDS.get(error["type"], _TABLE)
+    kind, hint = _TABLE if error["type"] in _TABLES else _KINDS.get(error["type"], ("what is meant", _EXAMPLE))
     return f"{_key(path)} is not {kind}", hint
 
 

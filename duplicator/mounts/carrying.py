@@ -36,8 +36,8 @@ def drive_at(inventory: Inventory, number: int) -> Element:
 
 def find_volume(inventory: Inventory, volume: str) -> Element | None:
     """Where a volume is, by its barcode; JobError if several cartridges could be it."""
-    found = [each for each in inventory.elements if each.full and volume_of(each.barcode) == volume]
-    found = [each for each in found if each.medium != MediumType.CLEANING]
+    tapes = [each for each in inventory.elements if each.full and each.medium != MediumType.CLEANING]
+    found = [each for each in tapes if each.barcode and volume_of(each.barcode) == volume]
     if len(found) > 1:
         places = " and ".join(f"{each.barcode} in {place_words(each)}" for each in found)
         raise refusal(Status.MOUNT_FAILED, f"which is volume {volume} is not clear: {places}; export one of them")

@@ -28,8 +28,8 @@ __all__ = ["Accept", "OperatorMounts"]
 _UNREADABLE: Final = (Error.IO, Error.EOF, Error.EOM)
 """What a host says of a tape that it cannot read, as opposed to a drive that cannot be used."""
 
-Accept: TypeAlias = Callable[[VolumeLabel], bool]
-"""Whether a labelled volume will do where none is named."""
+Accept: TypeAlias = Callable[[str | None, VolumeLabel | None], bool]
+"""Whether what is in the drive (None: a blank tape) will do for the volume that is wanted (None: any that fits)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,19 @@ class OperatorMounts:
         accept: Accept | None = None,
         poll: float = POLL,
     ) -> None:
-        """``ask`` is told once what an operator is to do. ``accept``: which labelled volumes will do if none is named.
+        """``ask`` is told once what an operator is to do; ``poll``: seconds between two looks into the drive.
 
-        ``poll``: seconds between two looks into the drive.
+        Unless ``accept`` says otherwise, the named volume will do, or a blank tape where none is named.
         """
         self._drives = drives
         self._deadlines = deadlines or Deadlines()
         self._tapes = Tapes(place_of, self._deadlines)
         self._ask = ask
-        self._accept = accept or (lambda _: False)
+        self._accept = accept or _is_wanted
         self._poll = poll
 
     async def mount(self, drive: DriveSpec, volume: str | None, *, note: Note) -> None:
-        """See Mounts; None: a blank tape, or one that is accepted. A wrong tape is told, and the wait goes on."""
+        """See Mounts; None: a blank tape, or what is accepted. A wrong tape is told, and the wait goes on."""
         wanted = f"volume {volume}" if volume else "a blank tape or one with room"
         end, told = time.monotonic() + self._deadlines.mount, _EMPTY
         async with self._tapes.session(drive) as session:
@@ -133,11 +133,8 @@ class OperatorMounts:
         return self._judge(label, volume)
 
     def _judge(self, label: VolumeLabel | None, volume: str | None) -> _Seen:
-        if label is None:
-            return _Seen(volume is None, Status.WRONG_TAPE, "a blank tape is in it")
-        words = f"volume {label.volume or 'without a name'} ({label.kind.value}) is in it"
-        fits = self._accept(label) if volume is None else label.ours and label.volume == volume
-        return _Seen(fits, Status.WRONG_TAPE, words)
+        words = f"volume {label.volume or 'without a name'} ({label.kind.value})" if label else "a blank tape"
+        return _Seen(self._accept(volume, label), Status.WRONG_TAPE, f"{words} is in it")
 
     async def _identify(self, tape: TapeSide) -> VolumeLabel | None:
         """Open the drive only as long as it takes: an operator opens its door meanwhile."""
@@ -153,3 +150,9 @@ class OperatorMounts:
             f"{wanted} did not come into drive {drive.name} of host {drive.url.host} within "
             f"{self._deadlines.mount:g} s: {seen.words}; mount it, then run the job again"
         )
+
+
+def _is_wanted(volume: str | None, label: VolumeLabel | None) -> bool:
+    if volume is None or label is None:
+        return volume is None and label is None
+    return label.ours and label.volume == volume

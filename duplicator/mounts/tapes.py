@@ -22,11 +22,13 @@ from duplicator.urls import NdmpUrl
 from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import NdmpError, ReplyError
+from scsi.ssc import LoadUnload
 
 __all__ = ["POLL", "PlaceOf", "Tapes"]
 
 POLL: Final = 2.0
 """Seconds between two questions to what tells nothing by itself."""
+_LOAD: Final = LoadUnload(load=True)
 _UNABLE: Final = (Error.NOT_SUPPORTED, Error.ILLEGAL_ARGS)
 
 PlaceOf: TypeAlias = Callable[[NdmpUrl], Place]
@@ -70,7 +72,7 @@ class Tapes:
         async with self.session(drive) as session:
             tape = TapeSide(session)
             try:
-                await tape.mount()
+                await self._open(tape, drive)
             except ReplyError as error:
                 if error.error not in (Error.NO_TAPE_LOADED, Error.DEVICE_BUSY):
                     raise
@@ -87,6 +89,23 @@ class Tapes:
             finally:
                 with suppress(NdmpError, TimeoutError):
                     await tape.close()
+
+    async def _open(self, tape: TapeSide, drive: DriveSpec) -> None:
+        """A tape that was given out, and stayed in its drive, is drawn in by command alone."""
+        try:
+            await tape.open(TapeOpenMode.READ)
+        except ReplyError as error:
+            if error.error == Error.NO_TAPE_LOADED:
+                await self._draw_in(TapeMethods(tape.session, deadline=self.deadlines.tape), drive)
+            await tape.mount()
+
+    async def _draw_in(self, methods: TapeMethods, drive: DriveSpec) -> None:
+        with suppress(ReplyError):
+            await methods.open(drive.url.path, TapeOpenMode.RAW)
+            try:
+                await methods.execute(_LOAD.encode(), timeout_ms=round(_LOAD.timeout * 1000))
+            finally:
+                await methods.close()
 
     async def _take(self, methods: TapeMethods, drive: DriveSpec, note: Note) -> None:
         end, told = time.monotonic() + self.deadlines.mount, False
