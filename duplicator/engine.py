@@ -207,6 +207,8 @@ class _Duplication:
             moved += await self._move(image, index, reader, writer, done=moved)
         if not image.is_size_known:
             self.size = moved
+            assert self.copy_id is not None
+            self._catalog.measure_image(self.copy_id, moved)
 
     async def _move(self, image: SourceImage, index: int, reader: OpenSource, writer: TapeWriter, *, done: int) -> int:
         """Data flows, host to host, until the fragment is on tape with its trailer; gives its bytes."""

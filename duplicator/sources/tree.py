@@ -50,7 +50,7 @@ class TreeSource:
         self._place = place
         self._deadlines = deadlines
         self._butype = butype
-        self._variables = {"FILESYSTEM": path, **dict(environment)}
+        self._variables = {"FILESYSTEM": path, "TYPE": butype, "HIST": "n", **dict(environment)}
         self._now = now
 
     async def describe(self, recorder: Recorder) -> SourceImage:
@@ -133,6 +133,8 @@ class _Tree:
             if reason != DataHaltReason.SUCCESSFUL:
                 raise self._failed(reason)
             moved = (await side.state()).bytes_processed
+            if not moved:  # ndmjob says so of a program that failed
+                raise self._failed(reason)
             environment = await side.environment()
         history = ", ".join(f"{count} {what}" for what, count in sorted(side.history.items())) or "none"
         self._recorder.note(f"{moved} bytes were sent; file history: {history}")
@@ -143,7 +145,8 @@ class _Tree:
 
     def _failed(self, reason: DataHaltReason) -> JobError:
         said = f": {self._side.last_trouble}" if self._side.last_trouble else ""
-        text = f"{self.name}: the backup ended by {reason.name}{said}"
+        nothing = ", and nothing was sent" if reason == DataHaltReason.SUCCESSFUL else ""
+        text = f"{self.name}: the backup ended by {reason.name}{nothing}{said}"
         if reason == DataHaltReason.CONNECT_ERROR:
             return StreamBrokenError(Status.CONNECTION_BROKEN, step=Step.MOVE.value, reason=text)
         return JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=text)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.duplicator.sources.test_tree import extracted, make_tree
 from tests.interop.jobs import run_job
-from tests.interop.places import DEVICE, Stage
+from tests.interop.places import DEVICE, PLACES, Stage
 from tests.peers import Agent
 
 
@@ -36,4 +36,33 @@ def test_a_tree_goes_to_tape(stage: Stage, tmp_path: Path, data: str) -> None:
     assert restored.code == 0, restored.err
     (archive,) = (tmp_path / "back").iterdir()
     assert archive.stat().st_size == ended["size"] > sum(map(len, files.values()))
+    assert extracted(archive, tmp_path / "out") == files
+
+
+def test_a_backup_that_sends_nothing_is_none(stage: Stage, tmp_path: Path) -> None:
+    """ndmjob says that all went well although its program failed."""
+    source = words(stage, "source", stage.ndmjob(10001), "")
+    to = words(stage, "target", stage.ours(tape=True), DEVICE)
+    ended = run_job(stage.namespace, stage.site, tree=str(tmp_path / "nowhere"), **source, **to)
+    assert (ended["status"], ended["step"]) == (13, "move data"), ended
+    assert "nothing was sent" in ended["reason"]
+
+
+def test_a_backup_that_ndmjob_made_goes_to_our_tape(stage: Stage, tmp_path: Path) -> None:
+    """Its tape holds a label of its own, a filemark and the image, in records of 10240 bytes."""
+    files = make_tree(tmp_path / "tree")
+    places = PLACES["ndmjob alone"](stage)
+    places.label()
+    report = places.back_up(tmp_path / "tree")
+    assert report.ended_okay, report.text
+    source = words(stage, "source", places.tape, DEVICE)
+    to = words(stage, "target", stage.ours(tape=True), DEVICE)
+    ended = run_job(stage.namespace, stage.site, file="2", **source, **to)
+    assert (ended["status"], ended["validated"]) == (0, False), ended
+    assert any("records of 10240 bytes, behind 1 filemarks" in line for line in ended["told"])
+    back = ("--from-password-file", to["target_password"])
+    restored = stage.site.run("restore", ended["copy"], "--to", tmp_path / "back", *back)
+    assert restored.code == 0, restored.err
+    (archive,) = (tmp_path / "back").iterdir()
+    assert archive.stat().st_size == report.kilobytes_moved * 1024
     assert extracted(archive, tmp_path / "out") == files

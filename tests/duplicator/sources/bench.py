@@ -64,7 +64,7 @@ class Bench:
             number = catalog.start_job(JobKind.DUPLICATE, image="image", source="", target=target)
             return await run_copy(number, "image", gather, catalog, self.told)
 
-    def restore(self, copy: Copy, tape: str, into: Path, supply: VolumeSupply) -> JobResult:
+    def restore(self, copy: Copy, tape: str, into: Path, supply: VolumeSupply | None = None) -> JobResult:
         """Bring a copy back to a directory."""
         request = RestoreRequest(copy.id, place(self.site, tape), into, DEADLINES)
         with Catalog(self.site.catalog) as catalog:

@@ -16,7 +16,7 @@ from typing import Any
 from duplicator.catalog import Catalog, JobKind
 from duplicator.credentials import read_password_file
 from duplicator.engine import Means, run_copy
-from duplicator.plan import CopyRequest, Place, SourceSpec, TapeCopy, Tree
+from duplicator.plan import CopyRequest, Place, SourceSpec, TapeCopy, TapeFile, Tree
 from duplicator.recorder import Recorder
 from duplicator.routes import choose
 from duplicator.supply import TapeInDrive
@@ -34,7 +34,9 @@ def place(words: dict[str, str], name: str) -> Place:
 def spec(words: dict[str, str]) -> SourceSpec:
     """What the words name."""
     source = place(words, "source")
-    return TapeCopy(words["copy"], source) if "copy" in words else Tree(source, words["tree"])
+    if "copy" in words:
+        return TapeCopy(words["copy"], source)
+    return TapeFile(source, int(words["file"])) if "file" in words else Tree(source, words["tree"])
 
 
 def main(words: dict[str, Any]) -> dict[str, Any]:
