@@ -17,6 +17,7 @@ from duplicator.sources.here import DirectorySource, RelaySource
 from duplicator.sources.source import OpenSource, Sent, Source, SourceImage
 from duplicator.sources.tape import TapeSource
 from duplicator.sources.tape_file import TapeFileSource
+from duplicator.sources.tape_here import TapeRelaySource
 from duplicator.sources.tree import TreeSource
 from duplicator.status import JobError, Status
 from duplicator.supply import VolumeSupply
@@ -86,7 +87,8 @@ def _ways(
     match spec:
         case TapeCopy(copy_id, place):
             _require_two_drives(place, target)
-            return [TapeSource(catalog.copy(copy_id), place, deadlines, supply=supply)]
+            copy = catalog.copy(copy_id)
+            return [each(copy, place, deadlines, supply=supply) for each in (TapeSource, TapeRelaySource)]
         case TapeFile(place, number):
             _require_two_drives(place, target)
             return [TapeFileSource(place, number, deadlines)]

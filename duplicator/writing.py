@@ -240,9 +240,7 @@ class TapeWriter:
         ``excused``: whether the source changes volumes, so that none can come.
         """
         stall = self.mover.session.deadlines.stall
-        stream = Stream(
-            self.notices, self._bytes_moved, progress, step=Step.MOVE, stall=stall, excused=excused
-        )
+        stream = Stream(self.notices, self._bytes_moved, progress, step=Step.MOVE, stall=stall, excused=excused)
         with failing_as(Step.MOVE, self.mover.name):
             while await stream.volume_or_stream_ended(self.mover):
                 await self._span()

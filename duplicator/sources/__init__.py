@@ -7,6 +7,7 @@ from duplicator.sources.here import DirectorySource, RelaySource
 from duplicator.sources.source import OpenSource, Sent, Source, SourceFragment, SourceImage
 from duplicator.sources.tape import TapeSource
 from duplicator.sources.tape_file import TapeFileSource
+from duplicator.sources.tape_here import TapeRelaySource
 from duplicator.sources.tree import TreeSource
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "SourceFragment",
     "SourceImage",
     "TapeFileSource",
+    "TapeRelaySource",
     "TapeSource",
     "TreeSource",
 ]

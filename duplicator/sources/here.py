@@ -11,6 +11,7 @@ from typing import Final
 
 from duplicator.digests import ALGORITHMS, new_digest
 from duplicator.failures import failing_as
+from duplicator.mover_side import MoverSide, Notice
 from duplicator.outlet import Outlet
 from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Place, Route, Step
@@ -19,14 +20,14 @@ from duplicator.sources.file_service import Appliance, FileServiceSource
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
 from duplicator.tls import ClientTls
-from duplicator.transfer import receive_all
+from duplicator.transfer import More, receive_all
 from duplicator.units import DirectoryUnits, UnitError
 from duplicator.units.fragments import ReadingFragment
 from ndmp.enums import DigestAlgorithm
 from ndmp.errors import ReplyError
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["DirectorySource", "RelaySource"]
+__all__ = ["DirectorySource", "RelaySource", "Sending"]
 
 _HERE: Final = "this machine"
 _UNIT: Final = "unit"
@@ -35,7 +36,7 @@ _LET_GO: Final = 5.0
 """Seconds for the sending thread to end once it was told to."""
 
 
-class _Sending:
+class Sending:
     """The way from here to the tape server's mover, for one fragment at a time."""
 
     def __init__(self, deadlines: Deadlines, tls: ClientTls, recorder: Recorder) -> None:
@@ -52,6 +53,42 @@ class _Sending:
         with failing_as(Step.READ_MOVER, _HERE):
             secure = await self.outlet.connect(address)
         self._recorder.note(f"{_HERE}: the data connection is {'under TLS' if secure else 'not encrypted'}")
+
+    async def pass_all(
+        self,
+        mover: MoverSide,
+        notices: asyncio.Queue[Notice],
+        pass_on: Callable[[memoryview], None],
+        *,
+        record_bytes: int,
+        more: More,
+    ) -> None:
+        """Have a mover send everything here, chunk by chunk into ``pass_on``, which sends it on by the outlet."""
+        receiving = asyncio.ensure_future(
+            receive_all(
+                mover,
+                notices,
+                pass_on,
+                record_bytes=record_bytes,
+                progress=lambda _: None,
+                step=Step.MOVE,
+                more=more,
+                stall=inf,  # the tape server may change volumes; who writes there watches
+            )
+        )
+        try:
+            await asyncio.wait((receiving,))
+            receiving.result()
+        except BaseException:
+            self.stop()  # or the thread would stay in there
+            raise
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Tell the tape server that this was all."""
+        await in_own_thread(self.outlet.end, "end")
 
     def stop(self) -> None:
         """End whatever waits for the tape server."""
@@ -112,7 +149,7 @@ class DirectorySource:
     async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Directory]:
         """See Source."""
         recorder.step(Step.READ_SESSION, f"directory {self._directory} of this machine")
-        sending = _Sending(self._deadlines, self._place.tls, recorder)
+        sending = Sending(self._deadlines, self._place.tls, recorder)
         with self._units() as units:
             directory = _Directory(units, image, sending, recorder)
             try:
@@ -128,7 +165,7 @@ class _Directory:
     name = _HERE
     is_changing = False
 
-    def __init__(self, units: DirectoryUnits, image: SourceImage, sending: _Sending, recorder: Recorder) -> None:
+    def __init__(self, units: DirectoryUnits, image: SourceImage, sending: Sending, recorder: Recorder) -> None:
         self._units = units
         self._image = image
         self._sending = sending
@@ -218,7 +255,7 @@ class RelaySource:
     @asynccontextmanager
     async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Relay]:
         """See Source."""
-        sending = _Sending(self._deadlines, self._place.tls, recorder)
+        sending = Sending(self._deadlines, self._place.tls, recorder)
         async with self._appliance.opened(image, recorder) as appliance:
             try:
                 yield _Relay(appliance, image, sending)
@@ -234,7 +271,7 @@ class _Relay:
 
     is_changing = False
 
-    def __init__(self, appliance: Appliance, image: SourceImage, sending: _Sending) -> None:
+    def __init__(self, appliance: Appliance, image: SourceImage, sending: Sending) -> None:
         self.name = appliance.name
         self._appliance = appliance
         self._image = image
@@ -260,37 +297,20 @@ class _Relay:
             self._sending.outlet.send(chunk)
 
         with failing_as(Step.MOVE, self.name):
-            await self._pass_all(pass_on)
+            await self._sending.pass_all(
+                self._appliance.mover,
+                self._appliance.notices,
+                pass_on,
+                record_bytes=self._record_bytes,
+                more=self._at_end,
+            )
         passed = Sent(*digest.so_far())
         if passed != self._sent:
             seen = f"{self._sent.size} bytes with digest {self._sent.digest.hex()}"
             reason = f"{self.name} sent {seen}, and {passed.size} with {passed.digest.hex()} came here"
             raise JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=reason)
-        await in_own_thread(self._sending.outlet.end, "end")
+        await self._sending.end()
         return passed
-
-    async def _pass_all(self, pass_on: Callable[[memoryview], None]) -> None:
-        receiving = asyncio.ensure_future(
-            receive_all(
-                self._appliance.mover,
-                self._appliance.notices,
-                pass_on,
-                record_bytes=self._record_bytes,
-                progress=lambda _: None,
-                step=Step.MOVE,
-                more=self._at_end,
-                stall=inf,  # the tape server may change volumes; who writes there watches
-            )
-        )
-        try:
-            await asyncio.wait((receiving,))
-            receiving.result()
-        except BaseException:
-            self._sending.stop()  # or its thread would stay in there
-            raise
-        finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
 
     async def _at_end(self) -> bool:
         self._sent = await self._appliance.sent()

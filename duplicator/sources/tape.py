@@ -20,7 +20,7 @@ from duplicator.validate import require_complete
 from ndmp.enums import MoverMode
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["SendingTape", "TapeSource"]
+__all__ = ["CopyOnTape", "SendingTape", "TapeSource"]
 
 _TRUSTED: Final = (CopyState.VALID, CopyState.WRITTEN)
 
@@ -63,7 +63,7 @@ class TapeSource:
         )
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_CopyOnTape]:
+    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[CopyOnTape]:
         """See Source."""
         url = self._place.url
         recorder.step(Step.READ_SESSION, f"tape server of the source, {url.host} port {url.port}")
@@ -71,7 +71,7 @@ class TapeSource:
             reader = TapeReader(session, recorder, self._supply, is_source=True)
             with failing_as(Step.CLOSE, reader.mover.name):
                 async with reader.tidied():
-                    yield _CopyOnTape(reader, self._copy, recorder)
+                    yield CopyOnTape(reader, self._copy, recorder)
 
 
 class SendingTape:
@@ -113,13 +113,13 @@ class SendingTape:
             await self._mover.stop()
 
 
-class _CopyOnTape:
+class CopyOnTape:
     """Implements :class:`OpenSource`: fragments found by their labels, sent by the mover of one session."""
 
     def __init__(self, reader: TapeReader, copy: Copy, recorder: Recorder) -> None:
         self.name = reader.mover.name
         self.is_changing = False
-        self._reader = reader
+        self.reader = reader
         self._sender = SendingTape(reader, recorder)
         self._copy = copy
         self._recorder = recorder
@@ -129,11 +129,11 @@ class _CopyOnTape:
     async def prepare(self, index: int, *, size: int | None) -> None:
         """See OpenSource."""
         fragment = self._copy.fragments[index]
-        self._on_tape, self._at = FragmentOnTape(self._reader, self._copy, fragment), index
+        self._on_tape, self._at = FragmentOnTape(self.reader, self._copy, fragment), index
         section = self._on_tape.section
         where = f"file {section.file_sequence} of volume {section.volume}"
         self._recorder.step(Step.READ_OPEN, f"find fragment {index + 1}: {where}")
-        with self._reading(Step.READ_OPEN):
+        with self.reading(Step.READ_OPEN):
             await self._on_tape.begin()
 
     async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
@@ -142,12 +142,18 @@ class _CopyOnTape:
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
         """See OpenSource."""
-        with self._reading(Step.MOVE):
-            await self._sender.send(taken_up, self._more)
+        with self.reading(Step.MOVE):
+            await self._sender.send(taken_up, self.more)
+        return self.expected
+
+    @property
+    def expected(self) -> Sent:
+        """What the catalog says of the fragment that was prepared."""
         fragment = self._copy.fragments[self._at]
         return Sent(fragment.size, fragment.digest)
 
-    async def _more(self) -> bool:
+    async def more(self) -> bool:
+        """The mover has paused at the end of a section: have it go on with the next one, if there is one."""
         self.is_changing = True
         try:
             return await self._on_tape.more_for_mover()
@@ -159,7 +165,7 @@ class _CopyOnTape:
         await self._sender.finish()
 
     @contextmanager
-    def _reading(self, step: Step) -> Iterator[None]:
+    def reading(self, step: Step) -> Iterator[None]:
         """What is wrong with the source's tape spoils this job, and says nothing of the new copy."""
         try:
             with failing_as(step, self.name):

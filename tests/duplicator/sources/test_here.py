@@ -17,7 +17,7 @@ from duplicator.supply import TapeInDrive
 from tests.duplicator.processes import DEADLINE, Host, wait_until
 from tests.duplicator.robots import DEADLINES, RobotSupply, library_server, place, volume_name
 from tests.duplicator.sources.bench import Bench
-from tests.duplicator.test_spanning import appliance, check_on_tape, volumes
+from tests.duplicator.test_spanning import appliance, check_on_tape, noise, volumes
 
 SIZES = [100_001, 1_500_000, 0, 131_072]
 WAYS = ("directory", "relay")
@@ -79,6 +79,19 @@ def test_a_cancelled_job_lets_go_of_both_sides(bench: Bench, way: str) -> None:
         assert copy.fragments == ()
     small = bench.run(tape.url("drive"), source(bench, way, host))
     assert bench.copy(small).state is CopyState.VALID
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_hosts_that_speak_only_tls(bench: Bench, way: str) -> None:
+    """Both on the way here and on the way to the tape."""
+    (bench.site.folder / "unit").mkdir()
+    (bench.site.folder / "unit" / "big").write_bytes(noise(200_001, "big"))
+    unit, tape = f"lsu={bench.site.folder / 'unit'}", f"drive=virtual:{bench.site.folder / 'T1'}?capacity=64M"
+    host = bench.site.serve("--lsu", unit, "--tape", tape, "--data-tls", "require")
+    assert bench.copy(bench.run(host.url("drive"), source(bench, way, host))).state is CopyState.VALID
+    secure = [line for _, line in bench.told.steps if line.endswith("the data connection is under TLS")]
+    assert [line.partition(":")[0] for line in secure] == ["this machine", *(["appliance"] if way == "relay" else [])]
+    host.wait_until_idle()
 
 
 def test_what_is_no_image_here(bench: Bench) -> None:

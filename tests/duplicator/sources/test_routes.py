@@ -12,6 +12,7 @@ from duplicator.sources import Source
 from duplicator.status import Status
 from tests.duplicator.robots import DEADLINES, place
 from tests.duplicator.sources.bench import Bench
+from tests.duplicator.test_end_to_end import agree
 from tests.duplicator.test_spanning import noise
 
 CONTENT = noise(300_001, "one")
@@ -108,6 +109,32 @@ def test_tape_to_tape(bench: Bench) -> None:
     assert (second.state, second.route, second.number) == (CopyState.VALID, "directcopy", 2)
     made = run(bench, source, host.url("drive"))
     assert (made.status, made.step) == (Status.NO_DRIVES, "prepare")
-    made = run(bench, source, host.url("d2"), allowed=[Route.DIRECT, Route.TRADITIONAL])
+    made = run(bench, source, host.url("d2"), allowed=[Route.DIRECT])
     assert (made.status, made.step) == (Status.NO_STORAGE_UNIT, "prepare")
-    assert "needs directcopy" in made.reason
+    assert "needs directcopy or traditional" in made.reason
+
+
+def test_tape_to_tape_through_this_process(bench: Bench) -> None:
+    """The tape servers do not reach each other; a bit that has changed on the old tape is found on the way."""
+    first = bench.site.serve("--lsu", unit(bench), "--tape", tape(bench), "--data-peer", "127.0.0.1/32")
+    other = bench.site.serve("--tape", tape(bench, "T2"), "--data-address", "127.0.0.2")
+    old = bench.copy(run(bench, StorageUnit(place(bench.site, first.url("lsu"))), first.url("drive")))
+    source = TapeCopy(old.id, place(bench.site, first.url("drive")))
+    new = bench.copy(run(bench, source, other.url("drive")))
+    assert (new.state, new.route, new.number) == (CopyState.VALID, "traditional", 2)
+    assert bench.said("directcopy: this way is not open: source")
+
+    cartridge = bench.site.folder / "T1.data"
+    content = bytearray(cartridge.read_bytes())
+    content[content.index(CONTENT[200_000:200_100])] ^= 1
+    cartridge.write_bytes(content)
+    agree(bench.site.folder / "T1")
+    made = run(bench, source, other.url("drive"))
+    assert (made.status, made.step) == (Status.MEDIA_READ_ERROR, "move data")
+    assert "the copy to be copied gave" in made.reason
+    with Catalog(bench.site.catalog) as catalog:
+        volume = catalog.volume(new.volumes[0])
+        assert volume is not None
+        assert volume.files == 1
+    for host in (first, other):
+        host.wait_until_idle()
