@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
@@ -85,18 +85,20 @@ class Broker:
             self._catalog.update_drive(_address(grant.drive), used=datetime.now(UTC))
             await self._tell()
 
-    async def next_volume(self, grant: Grant, *, note: Note) -> str | None:
-        """Another volume for a job whose volume is full; it keeps those before. None: what an operator mounts.
+    async def next_volume(self, grant: Grant, full: str, *, note: Note) -> str | None:
+        """Another volume for a job whose volume ``full`` is; it keeps those before. None: what an operator mounts.
 
         JobError NO_MEDIA when none is left, and no other job can give one back.
         """
-        told = False
+        need, told = replace(grant.need, volume=None), False
         while True:
-            for volume in self._choices(grant.need, grant.drive):
+            for volume in self._choices(need, grant.drive):
+                if volume == full:
+                    continue
                 if volume is None or self._catalog.take(grant.owner, [_volume(volume)], job_id=grant.need.job_id):
                     return volume
-            if not self._others_may_give_back(grant.need, but=grant.owner):
-                raise self._no_media(grant.need, Step.NEXT_VOLUME)
+            if not self._others_may_give_back(need, but=grant.owner):
+                raise self._no_media(need, Step.NEXT_VOLUME)
             if not told:
                 note("every volume with room is in use by other jobs: waiting for one")
             told = True

@@ -12,7 +12,7 @@ from typing import Final
 from duplicator.catalog import CatalogError, JobState
 from duplicator.dataconn import Stopped
 from duplicator.plan import JobResult, Step
-from duplicator.recorder import Recorder
+from duplicator.recorder import Recorder, SideRecorder
 from duplicator.status import JobError, Status
 from ndmp.errors import ConnectionLost, NdmpError
 
@@ -90,7 +90,7 @@ def result(
     )
 
 
-async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> bool:
+async def tidy(recorder: SideRecorder, what: str, act: Awaitable[None]) -> bool:
     """Do one act of cleaning up, whose calls have deadlines of their own; a failure is told, not raised.
 
     False: the host does not answer, so ask no more.

@@ -8,7 +8,7 @@ from duplicator.own_thread import in_own_thread
 from duplicator.plan import Deadlines, Step
 from duplicator.status import Status
 from duplicator.tls import ClientTls
-from duplicator.transfer import StreamBrokenError, settings_here
+from duplicator.transfer import StreamBroken, settings_here
 from ndmp.messages.mover import TcpAddresses, plain_address
 
 __all__ = ["Outlet"]
@@ -27,12 +27,12 @@ class Outlet:
         return invitation_of(used) is not None
 
     def send(self, chunk: memoryview) -> None:
-        """Send all of it, however long the peer takes; in a thread. StreamBrokenError, Stopped."""
+        """Send all of it, however long the peer takes; in a thread. StreamBroken, Stopped."""
         try:
             self._connection.send(chunk)
         except OSError as error:
             reason = f"the data connection from this machine broke: {error.strerror or error}"
-            raise StreamBrokenError(Status.CONNECTION_BROKEN, step=Step.MOVE.value, reason=reason) from error
+            raise StreamBroken(Status.CONNECTION_BROKEN, step=Step.MOVE.value, reason=reason) from error
 
     def end(self) -> None:
         """Tell the peer that this was all; in a thread."""

@@ -131,11 +131,13 @@ class BrokeredVolumes:
         await self._mount(self._grant.volume, note)
         return self._grant.volume
 
-    async def next(self, full: str, note: Note) -> str | None:
+    async def another(self, full: str, note: Note) -> str | None:
         """See VolumeSupply."""
-        volume = await self._broker.next_volume(self._grant, note=note)
+        return await self._broker.next_volume(self._grant, full, note=note)
+
+    async def next(self, volume: str | None, note: Note) -> None:
+        """See VolumeSupply."""
         await self._mount(volume, note)
-        return volume
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""

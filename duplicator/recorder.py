@@ -14,7 +14,7 @@ from duplicator.plan import Step
 from duplicator.status import JobError, Status
 from ndmp.enums import MoverState
 
-__all__ = ["Progress", "Recorder", "Watcher"]
+__all__ = ["Progress", "Recorder", "SideRecorder", "Watcher"]
 
 _log: Final = logging.getLogger(__name__)
 _PROGRESS_INTERVAL: Final = 1.0
@@ -49,6 +49,26 @@ class Watcher(Protocol):
 
     def progress(self, job_id: int, progress: Progress) -> None:
         """The job is so far."""
+        ...
+
+
+class SideRecorder(Protocol):
+    """What one side of a job has recorded; that side may run in another process than the rest."""
+
+    def step(self, step: Step, text: str) -> None:
+        """See Recorder."""
+        ...
+
+    def note(self, text: str) -> None:
+        """See Recorder."""
+        ...
+
+    def told(self, text: str) -> None:
+        """See Recorder."""
+        ...
+
+    def mover(self, role: str, state: MoverState) -> None:
+        """See Recorder."""
         ...
 
 

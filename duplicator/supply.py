@@ -6,6 +6,7 @@ from typing import Protocol
 
 from duplicator.drives import DriveSpec
 from duplicator.mounts.protocol import Mounts, Note
+from duplicator.plan import Step
 from duplicator.status import JobError, Status
 
 __all__ = ["ByHand", "TapeInDrive", "VolumeSupply"]
@@ -18,8 +19,12 @@ class VolumeSupply(Protocol):
         """Have a volume to write in the drive: its label, None for what lies there, blank or ours; JobError."""
         ...
 
-    async def next(self, full: str, note: Note) -> str | None:
-        """The same when volume ``full`` has ended in the middle of a fragment."""
+    async def another(self, full: str, note: Note) -> str | None:
+        """Choose what follows volume ``full``, which lies open in the drive; as in ``first``. JobError: nothing can."""
+        ...
+
+    async def next(self, volume: str | None, note: Note) -> None:
+        """Have what was chosen in the drive, in place of the full volume."""
         ...
 
     async def find(self, volume: str, note: Note) -> None:
@@ -40,10 +45,13 @@ class TapeInDrive:
         """See VolumeSupply."""
         return self._volume
 
-    async def next(self, full: str, note: Note) -> str | None:
+    async def another(self, full: str, note: Note) -> str | None:
         """See VolumeSupply."""
-        reason = f"volume {full} is full, the image does not fit the rest of it, and no other volume can come"
-        raise JobError(Status.SPANNING_NOT_ALLOWED, step="write side: next volume", reason=reason)
+        reason = f"the tape is full: the image does not fit the rest of volume {full}, and no other one is to come"
+        raise JobError(Status.SPANNING_NOT_ALLOWED, step=Step.MOVE.value, reason=reason)
+
+    async def next(self, volume: str | None, note: Note) -> None:
+        """See VolumeSupply; nothing was chosen."""
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""
@@ -64,11 +72,14 @@ class ByHand:
         """See VolumeSupply."""
         return self._volume
 
-    async def next(self, full: str, note: Note) -> str | None:
+    async def another(self, full: str, note: Note) -> str | None:
+        """See VolumeSupply: what an operator brings."""
+        return None
+
+    async def next(self, volume: str | None, note: Note) -> None:
         """See VolumeSupply."""
         await self._mounts.dismount(self._drive, note=note)
-        await self._mounts.mount(self._drive, None, note=note)
-        return None
+        await self._mounts.mount(self._drive, volume, note=note)
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""

@@ -24,7 +24,7 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["More", "Stream", "StreamBrokenError", "explained", "receive_all", "settings_here", "together", "watching"]
+__all__ = ["More", "Stream", "StreamBroken", "explained", "receive_all", "settings_here", "together", "watching"]
 
 More: TypeAlias = Callable[[], Awaitable[bool]]
 R = TypeVar("R")
@@ -149,7 +149,7 @@ class Stream:
             except TimeoutError:
                 pass
         status, text = _meaning(notice)
-        kind = StreamBrokenError if _is_broken_connection(notice.event) else JobError
+        kind = StreamBroken if _is_broken_connection(notice.event) else JobError
         return kind(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
 
 
@@ -187,7 +187,7 @@ def _succeeded(task: asyncio.Future[Any]) -> bool:
 
 def _broke(task: asyncio.Future[Any]) -> bool:
     """Whether this end only saw that the stream broke; the other one may know why."""
-    return task.done() and not task.cancelled() and isinstance(task.exception(), StreamBrokenError)
+    return task.done() and not task.cancelled() and isinstance(task.exception(), StreamBroken)
 
 
 async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError:
@@ -272,7 +272,7 @@ async def receive_all(
         await source.stop()
     except JobError:
         cause = receiving.exception() if receiving.done() else None
-        if cause is None or isinstance(cause, StreamBrokenError):
+        if cause is None or isinstance(cause, StreamBroken):
             raise
         raise cause from None  # the stream broke because this end gave up
     finally:
@@ -280,7 +280,7 @@ async def receive_all(
         await let_go(receiving, min(stall, _LET_GO))
 
 
-class StreamBrokenError(JobError):
+class StreamBroken(JobError):
     """The data connection broke; the other end may know why."""
 
 
@@ -331,7 +331,7 @@ class _Receiver:
                 continue
         except OSError as error:
             reason = f"the data connection to this machine broke: {error.strerror}"
-            raise StreamBrokenError(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
+            raise StreamBroken(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
         return count
 
     def stop(self) -> None:

@@ -130,13 +130,13 @@ class TapeWriter:
         self._recorder.step(Step.WRITE_MOUNT, f"tape in drive {self.tape.device}")
         await self._open_volume(await self._supply.first(self._recorder.note))
 
-    async def _next_volume(self) -> None:
+    async def _next_volume(self, wanted: str | None) -> None:
         full = self.volume
         self._book.full(full)
         self._recorder.step(Step.NEXT_VOLUME, f"volume {full} is full")
         with failing_as(Step.NEXT_VOLUME, self.mover.name):
             await self.tape.close()
-        wanted = await self._supply.next(full, self._recorder.note)
+        await self._supply.next(wanted, self._recorder.note)
         self._recorder.step(Step.WRITE_MOUNT, f"tape in drive {self.tape.device}, after volume {full}")
         await self._open_volume(wanted)
 
@@ -227,8 +227,9 @@ class TapeWriter:
                 await self.tape.write_header(labels)
             if not (self.tape.is_past_early_warning and self._end.files):
                 return
+            wanted = await self._supply.another(self.volume, self._recorder.note)
             await self._drop_section()
-            await self._next_volume()
+            await self._next_volume(wanted)
 
     async def taken_up(self) -> None:
         """Wait until the mover has the connection of its peer."""
@@ -253,15 +254,19 @@ class TapeWriter:
         return state.bytes_moved
 
     async def _span(self) -> None:
-        """The volume has ended: close the section, and go on with the next one on another volume."""
+        """The volume has ended: close the section, and go on with the next one on another volume.
+
+        The other volume is chosen first: if there is none, the volume is cut back, and none of it is wasted.
+        """
         assert self._file is not None
+        wanted = await self._supply.another(self.volume, self._recorder.note)
         moved = await self._bytes_moved()
         with failing_as(Step.END_VOLUME, self.mover.name):
             if moved > self._file.offset:
                 await self._end_section(self._file, moved)
             else:
                 await self._drop_section()
-        await self._next_volume()
+        await self._next_volume(wanted)
         await self._write_header()
         self._recorder.step(Step.MOVE, f"data flows on, to volume {self.volume}, from byte {moved}")
         await self.mover.go_on_at(moved)

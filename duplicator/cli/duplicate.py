@@ -97,6 +97,9 @@ def duplicate(
     resume: Annotated[
         str | None, typer.Option(metavar="COPY", help="With URLs: go on with this incomplete copy of the one IMAGE.")
     ] = None,
+    no_span: Annotated[
+        bool, typer.Option("--no-span", help="With URLs: an image that does not fit the volume fails, status 166.")
+    ] = False,
     priority: Annotated[int, typer.Option(help="With units: jobs with a higher one go first.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="With units: how often a job that fails is tried again.")] = 0,
     queue_only: Annotated[bool, typer.Option("--queue", help="With units: only queue the jobs.")] = False,
@@ -180,7 +183,7 @@ def duplicate(
         )
         for image in images
     ]
-    batch = copy_images(requests, catalog)
+    batch = copy_images(requests, catalog, spans=not no_span)
     batch.report(as_json=as_json)
     batch.end(must_be_valid=validation is Validation.DIGEST)
 
@@ -236,21 +239,21 @@ def _by_units(
     batch.end(must_be_valid=validation is Validation.DIGEST)
 
 
-def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None) -> Batch:
-    """Run the duplications; the batch knows how they ended."""
+def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None, *, spans: bool = True) -> Batch:
+    """Run the duplications; the batch knows how they ended. ``spans``: an operator may bring further volumes."""
     from duplicator.cli.batch import Batch, open_catalog
 
     batch = Batch()
     with open_catalog(catalog_url) as catalog:
-        batch.run([(request.image, partial(_copy, request, catalog)) for request in requests])
+        batch.run([(request.image, partial(_copy, request, catalog, spans=spans)) for request in requests])
     return batch
 
 
-async def _copy(request: CopyRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+async def _copy(request: CopyRequest, catalog: Catalog, watcher: Watcher, *, spans: bool) -> JobResult:
     from duplicator.cli.by_hand import by_hand
     from duplicator.engine import duplicate as duplicate_image
 
-    supply = by_hand(request.target, request.deadlines, catalog, volume=request.volume)
+    supply = by_hand(request.target, request.deadlines, catalog, volume=request.volume) if spans else None
     return await duplicate_image(request, catalog, watcher, supply=supply)
 
 

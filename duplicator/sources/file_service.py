@@ -13,7 +13,7 @@ from duplicator.hostlink import HostSession, open_session
 from duplicator.job import tidy
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.plan import Deadlines, Place, Route, Step
-from duplicator.recorder import Recorder
+from duplicator.recorder import SideRecorder
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
 from duplicator.transfer import Stream, watching
@@ -37,7 +37,7 @@ class FileServiceSource:
         self._deadlines = deadlines
         self._wanted = wanted
 
-    async def describe(self, recorder: Recorder) -> SourceImage:
+    async def describe(self, recorder: SideRecorder) -> SourceImage:
         """See Source."""
         url = self._place.url
         recorder.step(Step.CHECK_IMAGE, f"is image {self._image!r} in {url}?")
@@ -55,7 +55,7 @@ class FileServiceSource:
         fragments = tuple(SourceFragment(fragment.name, fragment.size) for fragment in found.fragments)
         return SourceImage(f"{url.host}:{url.port}", url.path, self._image, found.modified, fragments, algorithm)
 
-    async def _find(self, files: FileSide, recorder: Recorder) -> FseGetImageReply | None:
+    async def _find(self, files: FileSide, recorder: SideRecorder) -> FseGetImageReply | None:
         """The image; None where the host cannot be asked, which the next step tells."""
         with failing_as(Step.CHECK_IMAGE, files.session.name):
             info = await files.session.fse_info()
@@ -82,7 +82,7 @@ class FileServiceSource:
         raise JobError(Status.NDMP_FAILURE, step=Step.CHECK_EXTENSION.value, reason=reason)
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[Appliance]:
+    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[Appliance]:
         """See Source."""
         url = self._place.url
         recorder.step(Step.READ_SESSION, f"appliance {url.host} port {url.port}")
@@ -101,7 +101,7 @@ class FileServiceSource:
 class Appliance:
     """Implements :class:`OpenSource`: fragments opened by the file service, sent by the mover of one session."""
 
-    def __init__(self, session: HostSession, image: SourceImage, recorder: Recorder) -> None:
+    def __init__(self, session: HostSession, image: SourceImage, recorder: SideRecorder) -> None:
         self.files = FileSide(session)
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.mover = MoverSide(

@@ -15,7 +15,7 @@ from duplicator.mover_side import MoverSide, Notice
 from duplicator.outlet import Outlet
 from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Place, Route, Step
-from duplicator.recorder import Recorder
+from duplicator.recorder import SideRecorder
 from duplicator.sources.file_service import Appliance, FileServiceSource
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
@@ -39,7 +39,7 @@ _LET_GO: Final = 5.0
 class Sending:
     """The way from here to the tape server's mover, for one fragment at a time."""
 
-    def __init__(self, deadlines: Deadlines, tls: ClientTls, recorder: Recorder) -> None:
+    def __init__(self, deadlines: Deadlines, tls: ClientTls, recorder: SideRecorder) -> None:
         self._deadlines = deadlines
         self._tls = tls
         self._recorder = recorder
@@ -126,7 +126,7 @@ class DirectorySource:
         self._deadlines = deadlines
         self._algorithm = ALGORITHMS[0] if wanted is None else wanted
 
-    async def describe(self, recorder: Recorder) -> SourceImage:
+    async def describe(self, recorder: SideRecorder) -> SourceImage:
         """See Source."""
         url = self._place.url
         recorder.step(Step.CHECK_IMAGE, f"is image {self._image!r} in {self._directory} of this machine?")
@@ -146,7 +146,7 @@ class DirectorySource:
             raise JobError(Status.NO_STORAGE_UNIT, step=Step.CHECK_IMAGE.value, reason=f"{_HERE}: {error}") from error
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Directory]:
+    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[_Directory]:
         """See Source."""
         recorder.step(Step.READ_SESSION, f"directory {self._directory} of this machine")
         sending = Sending(self._deadlines, self._place.tls, recorder)
@@ -165,7 +165,7 @@ class _Directory:
     name = _HERE
     is_changing = False
 
-    def __init__(self, units: DirectoryUnits, image: SourceImage, sending: Sending, recorder: Recorder) -> None:
+    def __init__(self, units: DirectoryUnits, image: SourceImage, sending: Sending, recorder: SideRecorder) -> None:
         self._units = units
         self._image = image
         self._sending = sending
@@ -248,12 +248,12 @@ class RelaySource:
         self._place = place
         self._deadlines = deadlines
 
-    async def describe(self, recorder: Recorder) -> SourceImage:
+    async def describe(self, recorder: SideRecorder) -> SourceImage:
         """See Source."""
         return await self._appliance.describe(recorder)
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Relay]:
+    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[_Relay]:
         """See Source."""
         sending = Sending(self._deadlines, self._place.tls, recorder)
         async with self._appliance.opened(image, recorder) as appliance:

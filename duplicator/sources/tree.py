@@ -14,10 +14,10 @@ from duplicator.failures import failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import tidy
 from duplicator.plan import Deadlines, Place, Route, Step
-from duplicator.recorder import Recorder
+from duplicator.recorder import SideRecorder
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
-from duplicator.transfer import StreamBrokenError
+from duplicator.transfer import StreamBroken
 from ndmp.enums import DataHaltReason, DigestAlgorithm
 from ndmp.messages.mover import TcpAddresses
 from ndmp.types import Pval
@@ -53,7 +53,7 @@ class TreeSource:
         self._variables = {"FILESYSTEM": path, "TYPE": butype, "HIST": "n", **dict(environment)}
         self._now = now
 
-    async def describe(self, recorder: Recorder) -> SourceImage:
+    async def describe(self, recorder: SideRecorder) -> SourceImage:
         """See Source."""
         url, butype = self._place.url, self._butype
         recorder.step(Step.CHECK_IMAGE, f"does {url.host} port {url.port} back up by {butype!r}?")
@@ -84,7 +84,7 @@ class TreeSource:
         return f"{cut}.L{self._variables.get('LEVEL', '0')}.{date}"
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: Recorder) -> AsyncIterator[_Tree]:
+    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[_Tree]:
         """See Source."""
         url = self._place.url
         recorder.step(Step.READ_SESSION, f"data server {url.host} port {url.port}")
@@ -106,7 +106,7 @@ class _Tree:
 
     is_changing = False
 
-    def __init__(self, side: DataSide, butype: str, variables: dict[str, str], recorder: Recorder) -> None:
+    def __init__(self, side: DataSide, butype: str, variables: dict[str, str], recorder: SideRecorder) -> None:
         self.name = side.name
         self._side = side
         self._butype = butype
@@ -148,7 +148,7 @@ class _Tree:
         nothing = ", and nothing was sent" if reason == DataHaltReason.SUCCESSFUL else ""
         text = f"{self.name}: the backup ended by {reason.name}{nothing}{said}"
         if reason == DataHaltReason.CONNECT_ERROR:
-            return StreamBrokenError(Status.CONNECTION_BROKEN, step=Step.MOVE.value, reason=text)
+            return StreamBroken(Status.CONNECTION_BROKEN, step=Step.MOVE.value, reason=text)
         return JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=text)
 
     async def finish(self) -> None:

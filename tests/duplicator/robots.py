@@ -52,9 +52,13 @@ class RobotSupply:
         await self._mounts.mount(self._drive, volume, note=note)
         return volume
 
-    async def next(self, full: str, note: Note) -> str | None:
+    async def another(self, full: str, note: Note) -> str | None:
         """See VolumeSupply."""
-        return await self.first(note)
+        return self._left.pop(0)
+
+    async def next(self, volume: str | None, note: Note) -> None:
+        """See VolumeSupply."""
+        await self._mounts.mount(self._drive, volume, note=note)
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""
