@@ -24,15 +24,20 @@ __all__ = ["FragmentOnTape", "TapeReader"]
 
 
 class TapeReader:
-    """One session with a tape server, whose tapes are read: by its mover, or by itself."""
+    """One session with a tape server, whose tapes are read: by its mover, or by itself.
 
-    def __init__(self, session: HostSession, recorder: Recorder, supply: VolumeSupply) -> None:
+    ``is_source``: for a copy on another tape, whose volume is the one that the job tells.
+    """
+
+    def __init__(
+        self, session: HostSession, recorder: Recorder, supply: VolumeSupply, *, is_source: bool = False
+    ) -> None:
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.session = session
         self.tape = TapeSide(session)
         self.mover = MoverSide(
             session,
-            "tape server",
+            "source" if is_source else "tape server",
             self.notices,
             trouble=Status.MEDIA_READ_ERROR,
             log=recorder.note,
@@ -40,6 +45,7 @@ class TapeReader:
         )
         self._supply = supply
         self._recorder = recorder
+        self._is_source = is_source
         self._volume = ""
         self.is_digesting = False
 
@@ -70,7 +76,8 @@ class TapeReader:
             await self._supply.find(section.volume, self._recorder.note)
             await self.tape.mount()
             self._volume = section.volume
-            self._recorder.on_volume(section.volume)
+            if not self._is_source:
+                self._recorder.on_volume(section.volume)
         header = await self.tape.find_file(section.file_sequence, section.volume)
         _require_header(header, copy, fragment, section)
 
