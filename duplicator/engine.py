@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from duplicator.catalog import Catalog, Copy, CopyState, JobKind, Section
+from duplicator.catalog import Catalog, Copy, CopyState, JobKind
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import recorded, result
@@ -23,7 +23,7 @@ from duplicator.sources.source import OpenSource, Source, SourceFragment, Source
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive, VolumeSupply
 from duplicator.transfer import explained, together
-from duplicator.volume_book import VolumeBook
+from duplicator.volume_book import VolumeBook, section_of
 from duplicator.writing import TapeWriter
 
 __all__ = ["Gather", "Means", "duplicate", "run_copy"]
@@ -259,17 +259,8 @@ class _Duplication:
     def _keep(self, trailer: FileTrailer) -> None:
         """A tape file is complete."""
         header = trailer.header
-        section = Section(
-            number=header.section,
-            volume=header.volume,
-            file_sequence=header.sequence,
-            offset=header.offset,
-            size=trailer.size,
-            blocks=trailer.blocks,
-            first_block=None,
-        )
         with failing_as(Step.WRITE_TRAILER, "the catalog"):
-            self._catalog.add_section(header.copy_id, header.fragment, header.fragment_name, section)
+            self._catalog.add_section(header.copy_id, header.fragment, header.fragment_name, section_of(trailer))
         if header.volume not in self.volumes:
             self.volumes.append(header.volume)
 
