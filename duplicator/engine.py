@@ -102,6 +102,8 @@ class _Duplication:
 
     async def run(self) -> None:
         """All steps; JobError at the first that fails. What was committed by then can be gone on with."""
+        if self._is_done():
+            return
         image = await self._source.describe(self._recorder)
         self.size = image.size
         self._recorder.expect(self.size)
@@ -137,6 +139,15 @@ class _Duplication:
             expires=self._request.expires,
         )
         return self._catalog.copy(self.copy_id)
+
+    def _is_done(self) -> bool:
+        """Whether an earlier try validated the copy, and died before it could say so."""
+        copy = self._catalog.copy(self._request.copy_id) if self._request.copy_id else None
+        if copy is None or copy.state is not CopyState.VALID:
+            return False
+        self.copy_id, self.volumes, self.size, self.is_valid = copy.id, list(copy.volumes), copy.image.size, True
+        self._recorder.step(Step.DONE, f"copy {copy.id} on {_named(copy.volumes)} is valid already")
+        return True
 
     def _go_on(self, image: SourceImage) -> Copy:
         """Take up an incomplete copy, if its image is still the one of which it has fragments."""

@@ -79,17 +79,19 @@ class QueuedCopies:
             copy = self._catalog.copy(job.copy_id)
         except CatalogError:
             return None
-        return copy if copy.state in (CopyState.INCOMPLETE, CopyState.WRITTEN) else None
+        return copy if copy.state in (CopyState.INCOMPLETE, CopyState.WRITTEN, CopyState.VALID) else None
 
     def _need(self, job: Job, order: CopyOrder, target: TapeUnit, copy: Copy | None) -> Need:
         pool = target.pool or ""
         entry = self._config.pools.get(pool)
         scratch = entry.scratch_pool if entry else None
+        pools = (pool, scratch) if scratch else (pool,)
+        is_whole = copy is not None and len(copy.fragments) == copy.image.fragments  # there is nothing to write
         return Need(
             job_id=job.id,
             drives=tuple(self._equipment.drives(target)),
-            pools=(pool, scratch) if scratch else (pool,),
-            volume=order.volume,
+            pools=() if is_whole else pools,
+            volume=None if is_whole else order.volume,
             reads=copy.volumes if copy else (),
             media=entry.media if entry else (),
             priority=job.priority,
@@ -104,7 +106,7 @@ class QueuedCopies:
             source=place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent),
             target=self._equipment.place(grant.drive),
             volume=grant.volume,
-            algorithm=algorithm_by_name(order.digest) if order.digest else None,
+            algorithm=copy.algorithm if copy else algorithm_by_name(order.digest) if order.digest else None,
             record_bytes=copy.record_bytes if copy else order.record_bytes,
             deadlines=order.deadlines,
             validation=order.validation,
