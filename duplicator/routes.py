@@ -30,6 +30,7 @@ __all__ = ["FirstOpenWay", "choose"]
 
 _LOOK_UP: Final = 5.0
 """Seconds for the addresses of a host's name; they only serve to tell something."""
+_CONNECTING: Final = Step.READ_MOVER.value
 _CLOSED: Final = frozenset(
     {
         Status.NO_STORAGE_UNIT,
@@ -55,16 +56,20 @@ async def choose(
     allowed: Collection[Route] = tuple(Route),
     algorithm: DigestAlgorithm | None = None,
     supply: VolumeSupply | None = None,
+    direct: Source | None = None,
 ) -> Source:
     """The source of a copy, by the ways of ``allowed``; JobError if none of these leads from ``spec`` to a tape.
 
     ``image``: its name in a storage unit. ``supply`` brings the volumes of a copy on tape to the drive it is read in.
+    ``direct``: who speaks to the appliance, where that is not this process; then nothing is relayed by it either.
     """
-    ways = _ways(spec, image, target, catalog=catalog, deadlines=deadlines, algorithm=algorithm, supply=supply)
+    if isinstance(spec, StorageUnit):
+        ways = _unit_ways(spec, image, direct, deadlines=deadlines, algorithm=algorithm)
+    else:
+        ways = _other_ways(spec, target, catalog=catalog, deadlines=deadlines, supply=supply)
     left = [way for way in ways if way.route in allowed]
-    for way in ways:
-        if way not in left:
-            recorder.note(f"{way.route.value}: not allowed by the policy")
+    for route in dict.fromkeys(way.route for way in ways if way not in left):
+        recorder.note(f"{route.value}: not allowed by the policy")
     if not left:
         reason = f"no way is allowed: {spec.place.url} needs {' or '.join(dict.fromkeys(w.route.value for w in ways))}"
         raise JobError(Status.NO_STORAGE_UNIT, step=Step.PREPARE.value, reason=reason)
@@ -73,17 +78,26 @@ async def choose(
     return left[0] if len(left) == 1 else FirstOpenWay(left)
 
 
-def _ways(
-    spec: SourceSpec,
-    image: str,
+def _unit_ways(
+    unit: StorageUnit, image: str, direct: Source | None, *, deadlines: Deadlines, algorithm: DigestAlgorithm | None
+) -> Sequence[Source]:
+    """The ways from a storage unit, the preferred one first."""
+    place, path = unit.place, unit.local_path
+    first = direct or FileServiceSource(place, image, deadlines, wanted=algorithm)
+    here = [DirectorySource(place, path, image, deadlines, wanted=algorithm)] if path else []
+    relayed = [] if direct else [RelaySource(place, image, deadlines, wanted=algorithm)]
+    return [first, *here, *relayed]
+
+
+def _other_ways(
+    spec: TapeCopy | TapeFile | Tree,
     target: Place,
     *,
     catalog: Catalog,
     deadlines: Deadlines,
-    algorithm: DigestAlgorithm | None,
     supply: VolumeSupply | None,
 ) -> Sequence[Source]:
-    """All ways there are, the preferred one first."""
+    """The ways from a tape, or from a tree, the preferred one first."""
     match spec:
         case TapeCopy(copy_id, place):
             _require_two_drives(place, target)
@@ -94,10 +108,6 @@ def _ways(
             return [TapeFileSource(place, number, deadlines)]
         case Tree(place, path, butype, environment):
             return [TreeSource(place, path, deadlines, butype=butype, environment=environment)]
-        case StorageUnit(place, local_path):
-            here = [DirectorySource(place, local_path, image, deadlines, wanted=algorithm)] if local_path else []
-            direct = FileServiceSource(place, image, deadlines, wanted=algorithm)
-            return [direct, *here, RelaySource(place, image, deadlines, wanted=algorithm)]
 
 
 def _require_two_drives(place: Place, target: Place) -> None:
@@ -251,9 +261,10 @@ class _Switching:
 
 
 def _is_unreached(error: JobError) -> bool:
-    """Whether a host that answers says that it does not reach the other one."""
-    cause = error.__cause__
-    return isinstance(cause, ReplyError) and cause.error == Error.CONNECT
+    """Whether a host that answers says that it does not reach the other one; of another process's host only that."""
+    is_refusal = isinstance(error.__cause__, ReplyError) and error.__cause__.error == Error.CONNECT
+    is_told = error.__cause__ is None and (error.status, error.step) == (Status.CONNECTION_BROKEN, _CONNECTING)
+    return is_refusal or is_told
 
 
 def _joined(problems: Sequence[JobError]) -> JobError:

@@ -5,99 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from math import inf
 from pathlib import Path
 from typing import Final
 
 from duplicator.digests import ALGORITHMS, new_digest
 from duplicator.failures import failing_as
-from duplicator.mover_side import MoverSide, Notice
-from duplicator.outlet import Outlet
 from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Place, Route, Step
 from duplicator.recorder import SideRecorder
 from duplicator.sources.file_service import Appliance, FileServiceSource
+from duplicator.sources.sending import HERE, Sending
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
-from duplicator.tls import ClientTls
-from duplicator.transfer import More, receive_all
 from duplicator.units import DirectoryUnits, UnitError
 from duplicator.units.fragments import ReadingFragment
 from ndmp.enums import DigestAlgorithm
 from ndmp.errors import ReplyError
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["DirectorySource", "RelaySource", "Sending"]
+__all__ = ["DirectorySource", "RelaySource"]
 
-_HERE: Final = "this machine"
 _UNIT: Final = "unit"
 _BUFFER: Final = 1024 * 1024
 _LET_GO: Final = 5.0
 """Seconds for the sending thread to end once it was told to."""
-
-
-class Sending:
-    """The way from here to the tape server's mover, for one fragment at a time."""
-
-    def __init__(self, deadlines: Deadlines, tls: ClientTls, recorder: SideRecorder) -> None:
-        self._deadlines = deadlines
-        self._tls = tls
-        self._recorder = recorder
-        self.outlet = Outlet(deadlines, tls=tls)
-
-    async def connect(self, address: TcpAddresses) -> None:
-        """Connect to the mover that listens."""
-        self._recorder.step(Step.READ_MOVER, "this machine connects to the tape server's mover")
-        self.close()
-        self.outlet = Outlet(self._deadlines, tls=self._tls)
-        with failing_as(Step.READ_MOVER, _HERE):
-            secure = await self.outlet.connect(address)
-        self._recorder.note(f"{_HERE}: the data connection is {'under TLS' if secure else 'not encrypted'}")
-
-    async def pass_all(
-        self,
-        mover: MoverSide,
-        notices: asyncio.Queue[Notice],
-        pass_on: Callable[[memoryview], None],
-        *,
-        record_bytes: int,
-        more: More,
-    ) -> None:
-        """Have a mover send everything here, chunk by chunk into ``pass_on``, which sends it on by the outlet."""
-        receiving = asyncio.ensure_future(
-            receive_all(
-                mover,
-                notices,
-                pass_on,
-                record_bytes=record_bytes,
-                progress=lambda _: None,
-                step=Step.MOVE,
-                more=more,
-                stall=inf,  # the tape server may change volumes; who writes there watches
-            )
-        )
-        try:
-            await asyncio.wait((receiving,))
-            receiving.result()
-        except BaseException:
-            self.stop()  # or the thread would stay in there
-            raise
-        finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
-
-    async def end(self) -> None:
-        """Tell the tape server that this was all."""
-        await in_own_thread(self.outlet.end, "end")
-
-    def stop(self) -> None:
-        """End whatever waits for the tape server."""
-        self.outlet.stop()
-
-    def close(self) -> None:
-        """Let go of the connection; a thread that used it is told to end before, or has."""
-        self.outlet.stop()
-        self.outlet.close()
 
 
 # -- from a directory --------------------------------------------------------------------------------------------------
@@ -130,7 +61,7 @@ class DirectorySource:
         """See Source."""
         url = self._place.url
         recorder.step(Step.CHECK_IMAGE, f"is image {self._image!r} in {self._directory} of this machine?")
-        with failing_as(Step.CHECK_IMAGE, _HERE):
+        with failing_as(Step.CHECK_IMAGE, HERE):
             new_digest(self._algorithm)
             with self._units() as units:
                 found = await in_own_thread(lambda: units.image(_UNIT, self._image), "look")
@@ -143,7 +74,7 @@ class DirectorySource:
         try:
             return DirectoryUnits({_UNIT: self._directory}, writable=False)
         except UnitError as error:
-            raise JobError(Status.NO_STORAGE_UNIT, step=Step.CHECK_IMAGE.value, reason=f"{_HERE}: {error}") from error
+            raise JobError(Status.NO_STORAGE_UNIT, step=Step.CHECK_IMAGE.value, reason=f"{HERE}: {error}") from error
 
     @asynccontextmanager
     async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[_Directory]:
@@ -162,7 +93,7 @@ class DirectorySource:
 class _Directory:
     """Implements :class:`OpenSource`: fragments opened and digested here, sent by a thread of this process."""
 
-    name = _HERE
+    name = HERE
     is_changing = False
 
     def __init__(self, units: DirectoryUnits, image: SourceImage, sending: Sending, recorder: SideRecorder) -> None:
@@ -177,7 +108,7 @@ class _Directory:
         """See OpenSource."""
         image = self._image
         self._recorder.step(Step.READ_OPEN, f"fragment {index + 1} of image {image.name!r}")
-        with failing_as(Step.READ_OPEN, _HERE):
+        with failing_as(Step.READ_OPEN, HERE):
             self._fragment = await in_own_thread(
                 lambda: self._units.open_read(_UNIT, image.name, index, image.algorithm), "open"
             )
@@ -230,7 +161,7 @@ class _Directory:
 
 
 def _changed(text: str) -> JobError:
-    return JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=f"{_HERE}: {text}")
+    return JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=f"{HERE}: {text}")
 
 
 # -- through this process ----------------------------------------------------------------------------------------------

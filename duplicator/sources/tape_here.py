@@ -9,7 +9,7 @@ from duplicator.catalog import Copy
 from duplicator.digests import new_digest
 from duplicator.plan import Deadlines, Place, Route, Step
 from duplicator.recorder import Recorder
-from duplicator.sources.here import Sending
+from duplicator.sources.sending import Sending
 from duplicator.sources.source import Sent, SourceImage
 from duplicator.sources.tape import CopyOnTape, TapeSource
 from duplicator.status import JobError, Status

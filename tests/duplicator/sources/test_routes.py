@@ -8,7 +8,7 @@ from duplicator.catalog import Catalog, CopyState
 from duplicator.plan import JobResult, Route, SourceSpec, StorageUnit, TapeCopy
 from duplicator.recorder import Recorder
 from duplicator.routes import choose
-from duplicator.sources import Source
+from duplicator.sources import FileServiceSource, Source
 from duplicator.status import Status
 from tests.duplicator.robots import DEADLINES, place
 from tests.duplicator.sources.bench import Bench
@@ -18,13 +18,26 @@ from tests.duplicator.test_spanning import noise
 CONTENT = noise(300_001, "one")
 
 
-def run(bench: Bench, spec: SourceSpec, target: str, *, allowed: Collection[Route] = tuple(Route)) -> JobResult:
+def run(
+    bench: Bench,
+    spec: SourceSpec,
+    target: str,
+    *,
+    allowed: Collection[Route] = tuple(Route),
+    direct: Source | None = None,
+) -> JobResult:
     """Copy image ``one`` by the way that is chosen."""
 
     async def chosen(recorder: Recorder) -> Source:
         there = place(bench.site, target)
         with Catalog(bench.site.catalog) as catalog:
-            return await choose(spec, "one", there, recorder, catalog=catalog, deadlines=DEADLINES, allowed=allowed)
+            return await choose(
+                *(spec, "one", there, recorder),
+                catalog=catalog,
+                deadlines=DEADLINES,
+                allowed=allowed,
+                direct=direct,
+            )
 
     return bench.run(target, chosen)
 
@@ -89,6 +102,13 @@ def test_from_a_local_path_if_there_is_no_file_service(bench: Bench) -> None:
     bare.stop()
     made = run(bench, local, server.url("drive"))
     assert bench.copy(made).state is CopyState.VALID
+
+    # Where another process speaks to the appliance, this one does not try to.
+    elsewhere = FileServiceSource(origin, "one", DEADLINES)
+    made = run(bench, StorageUnit(origin), server.url("drive"), direct=elsewhere)
+    assert (made.status, made.step) == (Status.CONNECT_TIMED_OUT, "check image")
+    assert not bench.said("this way is not open")
+    assert bench.copy(run(bench, local, server.url("drive"), direct=elsewhere)).route == "traditional"
 
 
 def test_an_image_that_is_not_there_is_not_looked_for_elsewhere(bench: Bench) -> None:
