@@ -120,6 +120,23 @@ class Broker:
         await self._wait(grant.need, note, seconds, grant=grant)
         return grant.volume
 
+    async def also(self, grant: Grant, volume: str, *, note: Callable[[str], None], seconds: float) -> None:
+        """Have another volume, which the need did not name. Waits at most so long: who has it may wait for this grant.
+
+        JobError NO_DRIVES if it stays in use.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, wanted = loop.time() + seconds, volume_resource(volume)
+        while wanted not in grant.resources:
+            if self._catalog.take(grant.owner, [wanted], job_id=grant.need.job_id):
+                grant.resources.add(wanted)
+                return
+            note(f"waits: volume {volume} is in use")
+            if loop.time() + self._poll > deadline:
+                reason = f"volume {volume} stays in use by another job"
+                raise JobError(Status.NO_DRIVES, step=Step.PREPARE.value, reason=reason)
+            await asyncio.sleep(self._poll)
+
     def renew(self, grant: Grant) -> None:
         """Say to other hosts that the grant is in use: more often than LEASE_SECONDS. JobError if one took it."""
         lost = grant.resources - self._catalog.renew(grant.owner)
