@@ -8,6 +8,7 @@ from duplicator.cli.endings import Interrupted, UsageProblem
 from duplicator.config import ConfigError
 from duplicator.conformance.reports.baseline import BaselineError
 from duplicator.credentials import CredentialError
+from duplicator.media.holding import VolumeInUseError
 from duplicator.media.naming import VolumeNameError
 from duplicator.media.pools import PoolError
 from duplicator.media.scanner import ScannerError, ScannerMissingError
@@ -35,7 +36,7 @@ _USAGE = (
     VolumeNameError,
     ScannerMissingError,
 )
-_FAILED = (NdmpError, ScsiError, OSError, ScannerError)
+_FAILED = (NdmpError, ScsiError, OSError, ScannerError, VolumeInUseError)
 
 
 def describe(error: Exception) -> tuple[int, str] | None:

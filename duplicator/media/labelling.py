@@ -10,6 +10,7 @@ from duplicator.catalog import Catalog, Volume, VolumeState
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import open_session
 from duplicator.labels import VolumeKind, VolumeLabel
+from duplicator.media.holding import holding
 from duplicator.mounts.tapes import identify
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
@@ -55,9 +56,8 @@ async def label_tape(request: LabelRequest, catalog: Catalog) -> Volume:
                 await tape.mount(TapeOpenMode.RDWR)
                 if await _found(tape) != found:
                     raise TapePositionError("the tape is not the one that was looked at; nothing was written")
-                volume = _take_label(request, catalog)
-                with failing_as(Step.WRITE_HEADER, session.name):
-                    await tape.label_volume(request.label)
+                with holding(catalog, [request.label]):
+                    volume = await _label(request, catalog, tape)
             finally:
                 with suppress(NdmpError, TimeoutError):
                     await tape.close()
@@ -101,11 +101,15 @@ def _check_found(found: VolumeLabel | None, request: LabelRequest, catalog: Cata
     raise _refusal(Status.MEDIA_PROTECTED, f"the tape is not blank ({kind}): to lose what is on it, --overwrite {name}")
 
 
-def _take_label(request: LabelRequest, catalog: Catalog) -> Volume:
-    """Take the name in the catalog before it is on tape, so that no other tape gets it."""
+async def _label(request: LabelRequest, catalog: Catalog, tape: TapeSide) -> Volume:
+    """Take the name in the catalog before it is on tape, so that no other tape gets it; it stays taken."""
     url = str(request.drive.url)
+    _check_wanted(request, catalog.volume(request.label))
     if catalog.volume(request.label) is None:
         catalog.reserve_volume(url, request.label, pool=request.pool)
+    with failing_as(Step.WRITE_HEADER, tape.session.name):
+        await tape.label_volume(request.label)
+    catalog.clear_volume(request.label)
     return catalog.update_volume(
         request.label,
         state=VolumeState.APPENDABLE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from duplicator.catalog import Catalog, VolumeState
+from duplicator.catalog import Catalog, Resource, ResourceKind, VolumeState
 from duplicator.cli.main import app
 from tests.duplicator.media.sessions import dump
 from tests.duplicator.plain_tape import read_tap
@@ -165,12 +165,25 @@ def test_a_blank_tape_is_not_what_was_to_be_lost(site: Site) -> None:
 
 
 def test_a_scratch_volume_is_labelled_again(site: Site) -> None:
+    """What was on it is expired; nothing of it is left in the catalog either."""
     tape(site, "drive", OURS, None, NOISE, None)
     with Catalog(site.catalog) as catalog:
-        catalog.add_volume("OLD001", tape_url="", state=VolumeState.SCRATCH)
+        catalog.add_volume("OLD001", tape_url="", state=VolumeState.SCRATCH, pool="daily")
+        catalog.update_volume("OLD001", files=1)
+        assert catalog.take("a job", [Resource(ResourceKind.VOLUME, "OLD001")])
     host = serve(site, "drive")
+    before = dump(site)
+    ended = label(site, host.url("drive"), "OLD001")
+    assert (ended.code, dump(site)) == (1, before)
+    assert "is in use" in ended.err
+    with Catalog(site.catalog) as catalog:
+        catalog.release("a job")
     ended = label(site, host.url("drive"), "OLD001")
     assert ended.code == 0, ended.err
+    with Catalog(site.catalog) as catalog:
+        volume = catalog.volume("OLD001")
+    assert volume is not None
+    assert (volume.state, volume.files, volume.generation) == (VolumeState.APPENDABLE, 0, 2)
     host.stop()
     assert content(site, "drive") == labelled(b"OLD001")
 
