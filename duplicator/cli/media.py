@@ -175,7 +175,7 @@ def forget(
         if lost and not copies_too:
             for copy in lost:
                 complain(plain(_lost(copy)))
-            raise UsageProblem(f"{len(lost)} copies need these volumes: --copies-too loses them")
+            raise UsageProblem(f"copies that need these volumes: {len(lost)}; --copies-too loses them")
         with holding(opened, [volume.label for volume in found]):
             opened.forget_volumes([volume.label for volume in found])
     if as_json:

@@ -187,7 +187,7 @@ def test_forget(site: Site) -> None:
     assert run("forget", "A00003") == "A00003: forgotten\n"
     said = refused(site, "forget", "A00001")
     assert f"copy {IDS[0]}, valid: 3f2a.tar, 1 B, on A00001 A00002" in said
-    assert "1 copies need these volumes: --copies-too loses them" in said
+    assert "copies that need these volumes: 1; --copies-too loses them" in said
     assert IDS[1] not in said
     said = run("forget", "A00001", "--copies-too")
     assert said.splitlines() == [

@@ -246,7 +246,7 @@ def test_what_people_read(site: Site, terminal: FakeScanner) -> None:
     running.send(signal.SIGINT)
     ended = running.end()
     assert ended.code == 0
-    assert ended.out.splitlines()[1:] == ["1: A00001L8, pool daily", "1 volumes to pool daily, 1 refused (duplicate 1)"]
+    assert ended.out.splitlines()[1:] == ["1: A00001L8, pool daily", "to pool daily: 1 taken, 1 refused (duplicate 1)"]
     assert ended.err == "\andmpdup: not taken: A00001L8 was scanned before, in this session\n"
 
 
