@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from duplicator.catalog.copies import needing
 from duplicator.catalog.database import CatalogError
-from duplicator.catalog.records import Copy, CopyState
+from duplicator.catalog.records import CopyState
 from duplicator.catalog.tables import CopyRow, FragmentRow, TapeFileRow
 from duplicator.catalog.transactions import Transactions, find_volume
 
@@ -18,11 +18,6 @@ __all__ = ["Forgetting"]
 
 class Forgetting(Transactions):
     """The end of volumes."""
-
-    def copies_on(self, labels: Sequence[str]) -> list[Copy]:
-        """The copies that need one of these volumes, oldest first."""
-        with self._transaction(writes=False) as session:
-            return [row.record() for row in needing(session, labels)]
 
     def forget_volumes(self, labels: Sequence[str]) -> None:
         """Drop volumes, and fail the copies that need them: what those have elsewhere is dead. All, or none.

@@ -12,6 +12,7 @@ import typer
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import (
     CatalogUrl,
+    ConfigFile,
     ConnectTimeout,
     FromPasswordFile,
     Json,
@@ -27,13 +28,19 @@ from duplicator.cli.options import (
     client_tls,
     deadlines,
     find_place,
+    is_url,
     parse_ndmp_url,
 )
 from duplicator.credentials import Role
-from duplicator.plan import CopyRequest, Deadlines
+from duplicator.plan import CopyRequest, Deadlines, Validation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duplicator.catalog import Catalog
     from duplicator.cli.batch import Batch
+    from duplicator.plan import JobResult
+    from duplicator.recorder import Watcher
 
 __all__ = ["copy_images", "duplicate"]
 
@@ -54,12 +61,19 @@ def duplicate(
     *,
     source: Annotated[
         str,
-        typer.Option("--from", metavar="URL", help="ndmp[s]://USER@HOST:PORT/LSU: the storage unit with the images."),
+        typer.Option(
+            "--from",
+            metavar="URL|UNIT",
+            help="ndmp[s]://USER@HOST:PORT/LSU, the storage unit with the images, or a disk unit of the configuration.",
+        ),
     ],
     target: Annotated[
         str,
         typer.Option(
-            "--to", metavar="URL", help="ndmp[s]://USER@HOST:PORT/TAPE: the tape drive that writes the copies."
+            "--to",
+            metavar="URL|UNIT",
+            help="ndmp[s]://USER@HOST:PORT/TAPE, the tape drive that writes the copies, or a tape unit of the "
+            "configuration, with drives, robots and volumes of its own.",
         ),
     ],
     volume: Annotated[
@@ -72,7 +86,28 @@ def duplicate(
     digest: Annotated[
         Digest | None, typer.Option(help="Digest to validate by. Default: what the source prefers.")
     ] = None,
-    record_size: Annotated[str, typer.Option(metavar="SIZE", help="Bytes of a tape record, with K or M.")] = "64K",
+    validation: Annotated[
+        Validation,
+        typer.Option(help="How a copy is checked: not at all, by its labels, or by its digest."),
+    ] = Validation.DIGEST,
+    record_size: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Bytes of a tape record, with K or M. Default: 64K, or what the unit says."),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="COPY", help="With URLs: go on with this incomplete copy of the one IMAGE.")
+    ] = None,
+    no_span: Annotated[
+        bool, typer.Option("--no-span", help="With URLs: an image that does not fit the volume fails, status 166.")
+    ] = False,
+    priority: Annotated[int, typer.Option(help="With units: jobs with a higher one go first.")] = 0,
+    retries: Annotated[int, typer.Option(min=0, help="With units: how often a job that fails is tried again.")] = 0,
+    queue_only: Annotated[bool, typer.Option("--queue", help="With units: only queue the jobs.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With units: run the jobs on this Dask cluster; `local` makes one here."),
+    ] = None,
+    config: ConfigFile = None,
     connect_timeout: ConnectTimeout = _WAITS.connect,
     request_timeout: RequestTimeout = _WAITS.request,
     tape_timeout: TapeTimeout = _WAITS.tape,
@@ -86,11 +121,14 @@ def duplicate(
 ) -> None:
     """Copy images to tape and validate each copy.
 
-    The images are copied one after the other, each by a job of its own. The exit code is 0 only if every copy was read
-    back from the tape and found equal.
+    With URLs the images are copied one after the other, each by a job of its own, and a volume that ends in the middle
+    of one goes on with the next that an operator mounts. With units of the configuration (ndmpdup.toml) jobs run on
+    all their drives at once, and robots mount. The exit code is 0 only if every copy was read back from the tape and
+    found equal, or checked as --validation says.
 
     \b
     Examples:
+      ndmpdup duplicate mail.tar db.tar --from disk1 --to tape1
       ndmpdup duplicate mail.tar --from ndmp://backup@appliance/unit1 --to ndmp://backup@tapehost/drive1
       ndmpdup duplicate a.tar b.tar --volume ND0007 --digest sha256 \\
         --from ndmp://backup@appliance/unit1 --from-password-file ~/.appliance \\
@@ -98,10 +136,33 @@ def duplicate(
     """
     from duplicator.digests import algorithm_by_name
 
+    if not is_url(source) or not is_url(target):
+        _by_units(
+            images,
+            source,
+            target,
+            volume=volume,
+            digest=digest,
+            validation=validation,
+            record_size=record_size,
+            resume=resume,
+            priority=priority,
+            retries=retries,
+            queue_only=queue_only,
+            scheduler=scheduler,
+            config=config,
+            catalog=catalog,
+            as_json=as_json,
+        )
+        return
+    if queue_only or scheduler:
+        raise UsageProblem("--queue and --scheduler need units of the configuration, not URLs")
+    if resume and len(images) != 1:
+        raise UsageProblem("--resume goes on with the copy of one image")
     from_url = parse_ndmp_url(source, option="--from", place="lsu")
     to_url = parse_ndmp_url(target, option="--to", place="tape")
     _check_volume(volume)
-    record_bytes = _record_bytes(record_size)
+    record_bytes = _record_bytes(record_size or "64K")
     tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
     from_place = find_place(from_url, from_password_file, Role.FROM, tls=tls)
     to_place = find_place(to_url, to_password_file, Role.TO, tls=tls)
@@ -117,23 +178,83 @@ def duplicate(
             algorithm=algorithm_by_name(digest.value) if digest else None,
             record_bytes=record_bytes,
             deadlines=waits,
+            validation=validation,
+            copy_id=resume,
         )
         for image in images
     ]
-    batch = copy_images(requests, catalog)
+    batch = copy_images(requests, catalog, spans=not no_span)
     batch.report(as_json=as_json)
-    batch.end(must_be_valid=True)
+    batch.end(must_be_valid=validation is Validation.DIGEST)
 
 
-def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None) -> Batch:
-    """Run the duplications; the batch knows how they ended."""
+def _by_units(
+    images: Sequence[str],
+    source: str,
+    target: str,
+    *,
+    volume: str | None,
+    digest: Digest | None,
+    validation: Validation,
+    record_size: str | None,
+    resume: str | None,
+    priority: int,
+    retries: int,
+    queue_only: bool,
+    scheduler: str | None,
+    config: Path | None,
+    catalog: str | None,
+    as_json: bool,
+) -> None:
+    """Queue a job for each image, and run them unless that is left to others."""
+    from duplicator.cli.queue_run import run_jobs
+    from duplicator.orders import CopyOrder
+
+    if resume:
+        raise UsageProblem("--resume is for URLs; jobs of units are gone on with by `ndmpdup resume JOB`")
+    _check_volume(volume)
+    with run_jobs(config, catalog) as jobs:
+        unit = jobs.tape_unit(target, option="--to")
+        jobs.disk_unit(source, option="--from")
+        orders = [
+            CopyOrder(
+                image=image,
+                source=source,
+                target=target,
+                volume=volume,
+                digest=digest.value if digest else None,
+                validation=validation,
+                record_bytes=_record_bytes(record_size) if record_size else unit.record_bytes,
+                retries=retries,
+                keep=jobs.retention(unit),
+            )
+            for image in images
+        ]
+        numbers = [jobs.queue(order, priority=priority) for order in orders]
+        if queue_only:
+            jobs.say_queued(numbers, as_json=as_json)
+            return
+        batch = jobs.run(numbers, scheduler=scheduler)
+    batch.report(as_json=as_json)
+    batch.end(must_be_valid=validation is Validation.DIGEST)
+
+
+def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None, *, spans: bool = True) -> Batch:
+    """Run the duplications; the batch knows how they ended. ``spans``: an operator may bring further volumes."""
     from duplicator.cli.batch import Batch, open_catalog
-    from duplicator.engine import duplicate as duplicate_image
 
     batch = Batch()
     with open_catalog(catalog_url) as catalog:
-        batch.run([(request.image, partial(duplicate_image, request, catalog)) for request in requests])
+        batch.run([(request.image, partial(_copy, request, catalog, spans=spans)) for request in requests])
     return batch
+
+
+async def _copy(request: CopyRequest, catalog: Catalog, watcher: Watcher, *, spans: bool) -> JobResult:
+    from duplicator.cli.by_hand import by_hand
+    from duplicator.engine import duplicate as duplicate_image
+
+    supply = by_hand(request.target, request.deadlines, catalog, volume=request.volume) if spans else None
+    return await duplicate_image(request, catalog, watcher, supply=supply)
 
 
 def _check_volume(label: str | None) -> None:

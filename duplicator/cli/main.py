@@ -9,8 +9,10 @@ import typer
 
 from duplicator.cli import changer as library
 from duplicator.cli import config as configuration
+from duplicator.cli import media as volumes
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
+from duplicator.cli.agent import agent
 from duplicator.cli.command import command, configure_logging
 from duplicator.cli.conformance import conformance
 from duplicator.cli.copies import copies
@@ -20,11 +22,11 @@ from duplicator.cli.duplicate import duplicate
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
-from duplicator.cli.media import add, forget, list_volumes, media, suspend
 from duplicator.cli.media_label import label
 from duplicator.cli.media_moves import export_volumes, import_volumes
 from duplicator.cli.media_scan import scan
 from duplicator.cli.probe import probe
+from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
@@ -42,7 +44,7 @@ app = typer.Typer(
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
-_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=media)
+_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
@@ -51,10 +53,15 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "verify": verify,
     "restore": restore,
     "jobs": jobs,
+    "run": run,
+    "cancel": cancel,
+    "suspend": suspend,
+    "resume": resume,
     "copies": copies,
     "images": images,
     "probe": probe,
     "serve": serve,
+    "agent": agent,
     "decode": decode,
     "conformance": conformance,
 }
@@ -93,14 +100,14 @@ _CONFIG_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "example": configuration.example,
 }
 _MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
-    "add": add,
-    "list": list_volumes,
+    "add": volumes.add,
+    "list": volumes.list_volumes,
     "label": label,
     "scan": scan,
     "export": export_volumes,
     "import": import_volumes,
-    "suspend": suspend,
-    "forget": forget,
+    "suspend": volumes.suspend,
+    "forget": volumes.forget,
 }
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}

@@ -36,6 +36,7 @@ __all__ = [
     "client_tls",
     "deadlines",
     "find_place",
+    "is_url",
     "parse_listen",
     "parse_ndmp_url",
 ]
@@ -176,3 +177,8 @@ def find_place(url: NdmpUrl, file: Path | None, role: Role, *, tls: ClientTls = 
     if tls.required and not url.tls:
         raise UsageProblem(f"TLS is required, and {url} is not under TLS: write ndmps://")
     return Place(url, find_password(url.user, url.host, url.port, file=file, role=role), tls)
+
+
+def is_url(text: str) -> bool:
+    """Whether it is meant as an address, not as a name of the configuration."""
+    return text.lower().startswith(("ndmp:", "ndmps:"))

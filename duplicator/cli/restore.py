@@ -97,11 +97,13 @@ def restore(
 def bring_back(request: RestoreRequest, catalog_url: str | None, *, title: str) -> Batch:
     """Run the restore; the batch knows how it ended."""
     from duplicator.cli.batch import Batch, open_catalog
+    from duplicator.cli.by_hand import by_hand
     from duplicator.restore import restore as restore_copy
 
     batch = Batch()
     with open_catalog(catalog_url) as catalog:
-        batch.run([(title, partial(restore_copy, request, catalog))])
+        supply = by_hand(request.tape, request.deadlines, catalog)
+        batch.run([(title, partial(restore_copy, request, catalog, supply=supply))])
     return batch
 
 

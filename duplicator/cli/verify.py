@@ -74,6 +74,7 @@ def verify(
       ndmpdup verify 3f2a 77b1 --from ndmp://backup@othertapehost/drive2 --password-file ~/.tapehost
     """
     from duplicator.cli.batch import Batch, open_catalog
+    from duplicator.cli.by_hand import by_hand
     from duplicator.validate import verify as verify_copy
 
     tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
@@ -86,7 +87,7 @@ def verify(
         requests = [VerifyRequest(copy.id, tape_of(copy, tape, password_file, tls=tls), waits) for copy in found]
         batch.run(
             [
-                (copy.image.name, partial(verify_copy, request, opened))
+                (copy.image.name, partial(verify_copy, request, opened, supply=by_hand(request.tape, waits, opened)))
                 for copy, request in zip(found, requests, strict=True)
             ]
         )

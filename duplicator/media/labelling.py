@@ -11,7 +11,6 @@ from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import open_session
 from duplicator.labels import LabelError, VolumeKind, VolumeLabel
 from duplicator.media.holding import holding
-from duplicator.mounts.tapes import identify
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeSide
@@ -77,7 +76,7 @@ async def _relabel(request: LabelRequest, catalog: Catalog, tape: TapeSide) -> V
 
 async def _found(tape: TapeSide) -> VolumeLabel | None:
     try:
-        return await identify(tape)
+        return await tape.recognise()
     except TapePositionError:
         return _MARK
 

@@ -14,7 +14,7 @@ from duplicator.failures import TapePositionError
 from duplicator.labels import VolumeLabel
 from duplicator.mounts.carrying import refusal
 from duplicator.mounts.protocol import Note
-from duplicator.mounts.tapes import POLL, PlaceOf, Tapes, identify
+from duplicator.mounts.tapes import POLL, PlaceOf, Tapes
 from duplicator.plan import Deadlines
 from duplicator.status import Status
 from duplicator.tape_side import TapeSide
@@ -140,7 +140,7 @@ class OperatorMounts:
         """Open the drive only as long as it takes: an operator opens its door meanwhile."""
         await tape.open(TapeOpenMode.READ)
         try:
-            return await identify(tape)
+            return await tape.recognise()
         finally:
             with suppress(NdmpError, TimeoutError):
                 await tape.close()

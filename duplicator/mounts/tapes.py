@@ -24,7 +24,7 @@ from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import NdmpError, ReplyError
 from scsi.ssc import LoadUnload
 
-__all__ = ["POLL", "PlaceOf", "Tapes", "identify"]
+__all__ = ["POLL", "PlaceOf", "Tapes"]
 
 POLL: Final = 2.0
 """Seconds between two questions to what tells nothing by itself."""
@@ -33,24 +33,6 @@ _UNABLE: Final = (Error.NOT_SUPPORTED, Error.ILLEGAL_ARGS)
 
 PlaceOf: TypeAlias = Callable[[NdmpUrl], Place]
 """Finds the password and the trust for a host."""
-
-
-async def identify(tape: TapeSide) -> VolumeLabel | None:
-    """Whose tape is in an open drive; None when it is blank. LabelError, TapePositionError.
-
-    ndmjob cannot read a tape that was never written unless it is open for writing.
-    """
-    try:
-        return await tape.identify()
-    except ReplyError as failure:
-        if failure.error != Error.IO:
-            raise
-        await tape.close()
-        try:
-            await tape.open(TapeOpenMode.RDWR)
-        except ReplyError:
-            raise failure from None
-    return await tape.identify()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +85,7 @@ class Tapes:
             tape = TapeSide(session)
             await tape.mount()
             try:
-                return await identify(tape)
+                return await tape.recognise()
             finally:
                 with suppress(NdmpError, TimeoutError):
                     await tape.close()
