@@ -19,12 +19,13 @@ from duplicator.engine import Means, run_copy
 from duplicator.equipment import Equipment
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.orders import CopyOrder
-from duplicator.plan import CopyRequest, JobResult, Route, Step, StorageUnit, TapeCopy
+from duplicator.plan import CopyRequest, JobResult, Place, Route, Step, StorageUnit, TapeCopy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.routes import choose
 from duplicator.selection import Agents, Assignment, assign_unit
 from duplicator.sources.source import Source
 from duplicator.status import JobError, Status
+from duplicator.supply import VolumeSupply
 
 __all__ = ["QueuedCopies", "broker_of"]
 
@@ -59,6 +60,18 @@ class QueuedCopies:
     async def run(self, job: Job, watcher: Watcher) -> JobResult:
         """One try of a job that the catalog has as running."""
         return await run_copy(job.id, job.image, lambda recorder: self._gather(job, recorder), self._catalog, watcher)
+
+    @asynccontextmanager
+    async def reading(self, copy: Copy, unit: TapeUnit, *, note: Note) -> AsyncIterator[tuple[Place, VolumeSupply]]:
+        """A drive of a tape unit and all volumes of a copy, to read them; JobError if they cannot come."""
+        need = Need(reading=Reading(copy.volumes, _names(self._equipment.drives(unit))))
+        async with self._broker.acquired(need, note=note) as grant, self._renewed(grant):
+            assert grant.read_drive is not None
+            drive = grant.read_drive
+            yield (
+                self._equipment.place(drive),
+                BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive)),
+            )
 
     @asynccontextmanager
     async def _gather(self, job: Job, recorder: Recorder) -> AsyncIterator[Means]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from duplicator.catalog import Catalog, JobKind
+from duplicator.catalog import Catalog, Copy, JobKind
 from duplicator.cli.batch import Batch, open_catalog
 from duplicator.cli.by_hand import ask_operator
 from duplicator.cli.documents import job_document
@@ -17,14 +18,16 @@ from duplicator.cli.endings import UsageProblem
 from duplicator.cli.terminal import print_json, say
 from duplicator.config import Config, DiskUnit, TapeUnit, load, local_agent
 from duplicator.orders import CopyOrder
-from duplicator.plan import JobResult
+from duplicator.plan import JobResult, Place
 from duplicator.policies import orders_of_policy
 from duplicator.queued import QueuedCopies
 from duplicator.recorder import Watcher
 from duplicator.runner import Runner
+from duplicator.supply import VolumeSupply
 
 __all__ = ["Jobs", "queue_policies", "run_jobs"]
 
+_log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -82,6 +85,14 @@ class Jobs:
         await queued.prepare()
         runner = Runner(self.catalog, queued.run, lambda job: watcher_of(job.image))
         return await runner.run(numbers, at_once=at_once)
+
+    @asynccontextmanager
+    async def reading(self, copy: Copy, unit: TapeUnit) -> AsyncIterator[tuple[Place, VolumeSupply]]:
+        """A drive of a unit and the volumes of a copy, to read them."""
+        queued = self._queued()
+        await queued.prepare()
+        async with queued.reading(copy, unit, note=_log.info) as granted:
+            yield granted
 
     def _drives(self) -> int:
         """As many jobs as can have a drive."""
