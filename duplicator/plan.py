@@ -151,7 +151,8 @@ class CopyRequest:
     """
 
     image: str
-    source: Place
+    source: Place | None
+    """None where somebody else knows how it is reached."""
     target: Place
     volume: str | None = None
     algorithm: DigestAlgorithm | None = None

@@ -280,7 +280,7 @@ async def receive_all(
         await let_go(receiving, min(stall, _LET_GO))
 
 
-class StreamBroken(JobError):  # noqa: N818  (what is found)
+class StreamBroken(JobError):  # noqa: N818  (what happened)
     """The data connection broke; the other end may know why."""
 
 

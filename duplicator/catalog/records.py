@@ -121,7 +121,7 @@ class Volume:
     media: str
     """The media identifier behind the barcode, such as L8; empty where it is not known."""
     location: str
-    """Where it was seen last: ``library1 slot 1001``, ``vault``; empty where that is not known."""
+    """Where it was seen last: ``library1 slot 1001``, ``vault`` or ``vault NAME``; empty where that is not known."""
     tape_url: str
     """The drive it was in last; empty if it was in none."""
     files: int
@@ -321,6 +321,8 @@ class Lease:
     pid: int
     host: str
     until: datetime
+    waits_for: str
+    """The pool of which its owner waits for another volume; empty when it waits for none."""
 
 
 @dataclass(frozen=True, slots=True)
