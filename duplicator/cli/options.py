@@ -99,8 +99,8 @@ FromTape = Annotated[
     typer.Option(
         "--from",
         metavar="URL|UNIT",
-        help="ndmp[s]://USER@HOST:PORT/TAPE, the drive that holds the volume, or a tape unit of the configuration, whose "
-        "drives and robots are used. Default: the drive that wrote the copy.",
+        help="ndmp[s]://USER@HOST:PORT/TAPE, the drive that holds the volume, or a tape unit of the configuration with "
+        "its drives and robots. Default: the drive that wrote the copy.",
         show_default=False,
     ),
 ]
