@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +14,7 @@ from duplicator.cli.terminal import plain, print_json, print_table, say
 from duplicator.status import ExitCode
 
 if TYPE_CHECKING:
-    from duplicator.config import Problem, Reading
+    from duplicator.config import AgentSpec, Problem, Reading
     from duplicator.config.connecting import Visit
 
 __all__ = ["check", "config", "example", "show"]
@@ -23,6 +22,10 @@ __all__ = ["check", "config", "example", "show"]
 Connect = Annotated[
     bool,
     typer.Option("--connect", help="Log in to the hosts too, and ask for the units, drives and changers named here."),
+]
+Agent = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Check as this agent, on its machine. Default: the one without a command."),
 ]
 
 
@@ -40,7 +43,7 @@ def config() -> None:
     """
 
 
-def check(file: ConfigFile = None, *, connect: Connect = False, as_json: Json = False) -> None:
+def check(file: ConfigFile = None, *, connect: Connect = False, agent: Agent = None, as_json: Json = False) -> None:
     """Say what is wrong with the configuration.
 
     Each problem is a line FILE:LINE:COLUMN: WHAT IS WRONG; WHAT TO DO. The exit code is 0 if there is none, else 2.
@@ -56,9 +59,10 @@ def check(file: ConfigFile = None, *, connect: Connect = False, as_json: Json = 
     problems, reading = _read(path)
     visits: Sequence[Visit] = ()
     if reading is not None:
-        problems += find_defects(reading)
+        me = _agent(reading, agent)
+        problems += find_defects(reading, agent=me)
         if connect:
-            visits = _visit(reading)
+            visits = _visit(reading, me)
             problems += [reading.problem(finding) for visit in visits for finding in visit.findings]
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if as_json:
@@ -108,11 +112,20 @@ def _read(path: Path) -> tuple[list[Problem], Reading | None]:
     return list(reading.problems), reading
 
 
-def _visit(reading: Reading) -> list[Visit]:
+def _agent(reading: Reading, name: str | None) -> AgentSpec | None:
+    from duplicator.config.problems import in_words
+
+    agents = reading.config.agents
+    if name is not None and name not in agents and not reading.problems:
+        raise UsageProblem(f"--agent: there is no agent {name!r}; there is {in_words(list(agents)) or 'none'}")
+    return agents.get(name or "")
+
+
+def _visit(reading: Reading, agent: AgentSpec | None) -> list[Visit]:
     from duplicator.cli.running import run
     from duplicator.config.connecting import visit_hosts
 
-    return run(visit_hosts(reading.config, os.environ))
+    return run(visit_hosts(reading.config, agent=agent))
 
 
 def _tell(path: Path, problems: Sequence[Problem], visits: Sequence[Visit]) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from duplicator.cli import changer as library
 from duplicator.cli import config as configuration
+from duplicator.cli import media as volumes
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
 from duplicator.cli.agent import agent
@@ -21,6 +22,9 @@ from duplicator.cli.duplicate import duplicate
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
+from duplicator.cli.media_label import label
+from duplicator.cli.media_moves import export_volumes, import_volumes
+from duplicator.cli.media_scan import scan
 from duplicator.cli.probe import probe
 from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
@@ -40,6 +44,7 @@ app = typer.Typer(
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
+_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
@@ -94,6 +99,16 @@ _CONFIG_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "show": configuration.show,
     "example": configuration.example,
 }
+_MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "add": volumes.add,
+    "list": volumes.list_volumes,
+    "label": label,
+    "scan": scan,
+    "export": export_volumes,
+    "import": import_volumes,
+    "suspend": volumes.suspend,
+    "forget": volumes.forget,
+}
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
@@ -105,8 +120,11 @@ for _name, _function in _CHANGER_VERBS.items():
     _changer.command(_name)(command(_function))
 for _name, _function in _CONFIG_VERBS.items():
     _config.command(_name)(command(_function))
+for _name, _function in _MEDIA_VERBS.items():
+    _media.command(_name, cls=GroupedCommand)(command(_function))
 app.add_typer(_tape, name="tape")
 app.add_typer(_changer, name="changer")
+app.add_typer(_media, name="media")
 app.add_typer(_config, name="config")
 
 

@@ -99,10 +99,12 @@ def _find(config: Config, host: str, credential: Credential, *, role: Role, envi
         raise
 
 
-def password_found(config: Config, environ: Mapping[str, str] = process_environment) -> frozenset[str]:
-    """The hosts for which this process finds a password in the environment or the keyring."""
-    agent = local_agent(config)
-    return frozenset(host for host in config.hosts if agent is not None and _finds(config, agent, host, environ))
+def password_found(
+    config: Config, environ: Mapping[str, str] = process_environment, *, agent: AgentSpec | None = None
+) -> frozenset[str]:
+    """The hosts for which this process, as ``agent`` or as what it is, finds a password in environment or keyring."""
+    me = agent or local_agent(config)
+    return frozenset(host for host in config.hosts if me is not None and _finds(config, me, host, environ))
 
 
 def _finds(config: Config, agent: AgentSpec, host: str, environ: Mapping[str, str]) -> bool:

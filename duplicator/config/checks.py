@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from duplicator.config.access import client_tls, keeper_of, local_agent, password_found
-from duplicator.config.model import Config, PolicySpec
+from duplicator.config.model import AgentSpec, Config, PolicySpec
 from duplicator.config.positions import Path as Keys
 from duplicator.config.problems import Problem
 from duplicator.config.reading import Reading
@@ -20,28 +20,41 @@ from duplicator.status import JobError
 __all__ = ["find_defects"]
 
 
-def find_defects(reading: Reading, environ: Mapping[str, str] = os.environ) -> list[Problem]:
+def find_defects(
+    reading: Reading, environ: Mapping[str, str] = os.environ, *, agent: AgentSpec | None = None
+) -> list[Problem]:
     """What keeps this machine from doing as the file says; nothing leaves the machine for that.
 
-    Whether agents can run policies is asked only of a file without problems: what is wrong is missing in the rest.
+    ``agent``: the one that this machine is for, None for the one without a command. Whether agents can run policies is
+    asked only of a file without problems: what is wrong is missing in the rest.
     """
-    rules = _FILES if reading.problems else (*_FILES, _policies)
-    return [reading.problem(finding) for rule in rules for finding in rule(reading.config, environ)]
+    config = reading.config
+    findings = [
+        *_writable(config),
+        *_password_files(config, agent or local_agent(config)),
+        *_certificates(config),
+        *_folders(config),
+        *(() if reading.problems else _policies(config, environ)),
+    ]
+    return [reading.problem(finding) for finding in findings]
 
 
-def _password_files(config: Config, _environ: Mapping[str, str]) -> Iterator[Wording]:
+def _writable(config: Config) -> Iterator[Wording]:
+    if config.file is not None and config.file.stat().st_mode & stat.S_IWOTH:
+        text = "everybody can write this file, which says what is run, and who gets passwords"
+        yield (), text, "run chmod o-w on it"
+
+
+def _password_files(config: Config, agent: AgentSpec | None) -> Iterator[Wording]:
     """Those of this process; other agents have theirs elsewhere."""
-    for path, file in dict(_own_files(config)).items():
+    for path, file in () if agent is None else dict(_own_files(config, agent)).items():
         try:
             read_password_file(file)
         except CredentialError as error:
             yield path, str(error), "make it a file of yours with the password as its first line, and chmod 600 it"
 
 
-def _own_files(config: Config) -> Iterator[tuple[Keys, Path]]:
-    agent = local_agent(config)
-    if agent is None:
-        return
+def _own_files(config: Config, agent: AgentSpec) -> Iterator[tuple[Keys, Path]]:
     for name in filter(config.hosts.__contains__, agent.hosts):
         keeper = keeper_of(config, config.hosts[name])
         if name not in agent.credentials and keeper.password_file is not None:
@@ -51,7 +64,7 @@ def _own_files(config: Config) -> Iterator[tuple[Keys, Path]]:
             yield ("agents", agent.name, "credentials", name, "password_file"), credential.password_file
 
 
-def _certificates(config: Config, _environ: Mapping[str, str]) -> Iterator[Wording]:
+def _certificates(config: Config) -> Iterator[Wording]:
     if config.tls.ca or config.tls.certificate or config.tls.key:
         try:
             client_tls(config).context()
@@ -63,7 +76,7 @@ def _certificates(config: Config, _environ: Mapping[str, str]) -> Iterator[Wordi
             yield ("hosts", host.name), text, "add tls = true, or take 'required' out of [tls]"
 
 
-def _folders(config: Config, _environ: Mapping[str, str]) -> Iterator[Wording]:
+def _folders(config: Config) -> Iterator[Wording]:
     for unit in config.storage.disk.values():
         if unit.path is not None and not unit.path.is_dir():
             text = f"disk unit {unit.name!r} has no folder {unit.path} here"
@@ -85,10 +98,3 @@ def _policies(config: Config, environ: Mapping[str, str]) -> Iterator[Wording]:
 def _blamed(policy: PolicySpec, target: int) -> Keys:
     """Who may run it, if the policy says so; else where it goes."""
     return ("policies", policy.name, *(("agents",) if policy.agents else ("to", target)))
-
-
-_FILES: Final[tuple[Callable[[Config, Mapping[str, str]], Iterator[Wording]], ...]] = (
-    _password_files,
-    _certificates,
-    _folders,
-)

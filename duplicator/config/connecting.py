@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Final, TypeVar
 
-from duplicator.config.access import agents_of, local_agent, password_found, place_of
-from duplicator.config.model import AgentSpec, Config, HostRole, HostSpec
+from duplicator.config.access import local_agent, password_found, place_of
+from duplicator.config.model import AgentSpec, Config, HostRole, HostSpec, LibrarySpec
 from duplicator.config.positions import Path
 from duplicator.config.problems import did_you_mean, in_words
 from duplicator.config.words import Wording
+from duplicator.credentials import CredentialError
 from duplicator.failures import failing_as
 from duplicator.hostlink import HostSession, open_session
 from duplicator.plan import Deadlines, Step
@@ -23,10 +26,19 @@ from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import ReplyError
 from ndmp.messages.config import DeviceInfo, ScsiDeviceInfo
 from ndmp.messages.extensions.fse import FseListUnits
+from scsi.completion import Status as ScsiStatus
+from scsi.elements import ElementType, parse_status
+from scsi.errors import FieldError
+from scsi.smc import ReadElementStatus
 
 __all__ = ["Visit", "visit_hosts"]
 
 T = TypeVar("T")
+_THERE: Final = (Error.DEVICE_BUSY, Error.NO_TAPE_LOADED, Error.WRITE_PROTECT)
+_ABSENT: Final = (Error.NO_DEVICE, Error.NOT_SUPPORTED)
+_ROOM: Final = 64 * 1024
+_PATIENCE_MS: Final = 60_000
+"""For an inventory that is known; a library that first looks into its slots is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +50,35 @@ class Visit:
     findings: tuple[Wording, ...] = ()
 
 
-async def visit_hosts(config: Config, environ: Mapping[str, str] = os.environ) -> list[Visit]:
-    """Log in to all hosts that this process has credentials for and can reach, at the same time."""
-    found = password_found(config, environ)
+async def visit_hosts(
+    config: Config, environ: Mapping[str, str] = os.environ, *, agent: AgentSpec | None = None
+) -> list[Visit]:
+    """Log in to all hosts that this process has credentials for and can reach, at the same time.
+
+    ``agent``: the one that this process is, None for the one without a command.
+    """
+    me = agent or local_agent(config)
+    found = password_found(config, environ, agent=me)
     async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_visit(config, host, found=found, environ=environ)) for host in config.hosts.values()
-        ]
+        visits = [_visit(config, host, agent=me, found=found, environ=environ) for host in config.hosts.values()]
+        tasks = [group.create_task(visit) for visit in visits]
     return [task.result() for task in tasks]
 
 
-async def _visit(config: Config, host: HostSpec, *, found: frozenset[str], environ: Mapping[str, str]) -> Visit:
-    agent = local_agent(config)
-    if agent is None or agent not in Agents(found=found).trusted(config, host.name):
-        others = in_words([other.name for other in agents_of(config) if other != agent], "or")
-        return Visit(host.name, f"not asked: this process has no credentials for it; run this as agent {others}")
+async def _visit(
+    config: Config, host: HostSpec, *, agent: AgentSpec | None, found: frozenset[str], environ: Mapping[str, str]
+) -> Visit:
+    trusted = Agents().trusted(config, host.name)
+    if agent is None or (agent not in trusted and host.name not in found):
+        others = in_words([f"--agent {other.name}" for other in trusted], "or") or "nobody"
+        return Visit(host.name, f"not asked: this agent has no credentials for it; {others} has")
     if not reaches(agent, host):
         return Visit(host.name, f"not asked: it is beyond the 'reach' of agent {agent.name}")
     try:
         return await _ask(config, host, agent=agent, environ=environ)
+    except CredentialError as error:
+        # A certificate: `config check` has told it, with its line.
+        return Visit(host.name, f"not asked: {error}")
     except JobError as error:
         finding = ("hosts", host.name), f"host {host.name!r}: {error.reason}", error.status.hint
         return Visit(host.name, "failed", (finding,))
@@ -93,8 +115,8 @@ class _Comparison:
         return (
             *self._roles({role for role, offer in offers.items() if offer is not None}),
             *self._missing_units(units),
-            *await self._missing_drives(_device_names(tapes)),
-            *await self._missing_changers(_device_names(changers)),
+            *await self._drives(_device_names(tapes)),
+            *await self._changers(_device_names(changers)),
         )
 
     async def _units(self) -> list[str] | None:
@@ -119,27 +141,56 @@ class _Comparison:
             elif unit.unit not in names:
                 yield self._absent((*path, "unit"), unit.unit, what="storage unit", names=names)
 
-    async def _missing_drives(self, names: Sequence[str]) -> list[Wording]:
-        return [
-            self._absent(("drives", drive.name, "device"), drive.device, what="tape drive", names=names)
-            for drive in self._config.drives.values()
-            if drive.host == self._host.name
-            if drive.device not in names
-            if not await _exists(self._tape.open(drive.device, TapeOpenMode.READ), self._tape.close)
-        ]
+    async def _drives(self, names: Sequence[str]) -> list[Wording]:
+        drives = [drive for drive in self._config.drives.values() if drive.host == self._host.name]
+        findings = list[Wording]()
+        for drive in drives:
+            path = ("drives", drive.name, "device")
+            # Not opened without need: a drive that others use would be in their way.
+            if drive.device not in names:
+                refused = await _refused(self._tape.open(drive.device, TapeOpenMode.READ), self._tape.close)
+                findings += self._trouble(path, drive.device, refused, what="tape drive", names=names)
+        return findings
 
-    async def _missing_changers(self, names: Sequence[str]) -> list[Wording]:
-        return [
-            self._absent(("libraries", library.name, "changer"), library.device, what="changer", names=names)
-            for library in self._config.libraries.values()
-            if library.host == self._host.name
-            if library.device not in names
-            if not await _exists(self._robot.open(library.device), self._robot.close)
-        ]
+    async def _changers(self, names: Sequence[str]) -> list[Wording]:
+        libraries = [library for library in self._config.libraries.values() if library.host == self._host.name]
+        findings = list[Wording]()
+        for library in libraries:
+            path = ("libraries", library.name, "changer")
+            elements: list[int] = []
+            refused = await _refused(self._robot.open(library.device), partial(self._look, elements))
+            findings += self._trouble(path, library.device, refused, what="changer", names=names)
+            findings += _missing_elements(library, elements)
+        return findings
+
+    async def _look(self, counts: list[int]) -> None:
+        """Count the drives of the open changer, if it tells, and close it."""
+        cdb = ReadElementStatus(0, 0xFFFF, _ROOM, ElementType.DRIVE).encode()
+        with suppress(ReplyError, FieldError):
+            reply = await self._robot.execute(cdb, timeout_ms=_PATIENCE_MS, read=_ROOM)
+            if reply.status == ScsiStatus.GOOD:
+                counts.append(parse_status(reply.datain).available)
+        await self._robot.close()
+
+    def _trouble(
+        self, path: Path, name: str, refused: Error | None, *, what: str, names: Sequence[str]
+    ) -> Iterator[Wording]:
+        if refused in _ABSENT:
+            yield self._absent(path, name, what=what, names=names)
+        elif refused is not None:
+            text = f"host {self._host.name!r} answers {refused.name} to the opening of {what} {name!r}"
+            yield path, text, "see the host's log, and try `ndmpdup probe`"
 
     def _absent(self, path: Path, name: str, *, what: str, names: Sequence[str]) -> Wording:
         there = f"it has {in_words(names)}" if names else f"it shows no {what}"
         return path, f"host {self._host.name!r} has no {what} {name!r}", did_you_mean(name, names) or there
+
+
+def _missing_elements(library: LibrarySpec, counts: Sequence[int]) -> Iterator[Wording]:
+    for name, element in library.drives.items():
+        if counts and element >= counts[0]:
+            text = f"library {library.name!r} has no drive element {element}: it has {counts[0]}, numbered from 0"
+            yield ("libraries", library.name, "drives", name), text, "see `ndmpdup changer URL inventory` for the order"
 
 
 async def _offered(answer: Awaitable[tuple[T, ...]]) -> tuple[T, ...] | None:
@@ -154,11 +205,11 @@ def _device_names(models: Iterable[DeviceInfo | ScsiDeviceInfo] | None) -> list[
     return [device.device for model in models or () for device in model.devices]
 
 
-async def _exists(opening: Awaitable[None], close: Callable[[], Awaitable[None]]) -> bool:
-    """Whether a device that is not listed, which no host has to do, can be opened or is there for another reason."""
+async def _refused(opening: Awaitable[None], close: Callable[[], Awaitable[None]]) -> Error | None:
+    """Why a device cannot be opened, None if it can, or is there and has other work or no tape."""
     try:
         await opening
     except ReplyError as error:
-        return error.error in (Error.DEVICE_BUSY, Error.NO_TAPE_LOADED, Error.WRITE_PROTECT)
+        return None if error.error in _THERE else error.error
     await close()
-    return True
+    return None

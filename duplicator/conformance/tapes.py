@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from struct import pack
 from typing import Final
 
 from duplicator.conformance.bench import Bench
@@ -42,10 +44,11 @@ def pattern(number: int, size: int = 512) -> bytes:
     return bytes((number * 7 + at * 13 + at // 251) & 0xFF for at in range(size))
 
 
+@cache
 def stream(size: int) -> bytes:
     """Bytes of a data stream, different everywhere."""
-    words = b"".join(number.to_bytes(4, "big") for number in range(0x5A000000, 0x5A000000 + -(-size // 4)))
-    return words[:size]
+    count = -(-size // 4)
+    return pack(f">{count}I", *range(0x5A000000, 0x5A000000 + count))[:size]
 
 
 def write(block: bytes) -> Step:

@@ -7,8 +7,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
+import keyring.backends.fail
 import pytest
+from typer.testing import CliRunner
 
+from duplicator.cli.main import app
 from tests.duplicator.certificates import Authority
 from tests.duplicator.processes import Site, site_in, wait_until
 
@@ -105,7 +109,17 @@ def test_libraries_and_trees_are_offered(site: Site) -> None:
     assert (clash.code, clash.err) == (2, "ndmpdup: two tape drives are named 'lib.drive0'\n")
 
 
+@pytest.fixture
+def no_keyring() -> Iterator[None]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("no_keyring")
 def test_what_is_refused(site: Site) -> None:
+    """The first as a process of its own; the others only differ in what the command is given."""
     password, certificate = str(site.password), Authority(site.folder).issue("host")
     users, open_users = site.secret_file("users", f"ann:{FIRST}"), site.secret_file("open", f"ann:{FIRST}")
     open_users.chmod(0o640)
@@ -138,12 +152,15 @@ def test_what_is_refused(site: Site) -> None:
         ([*user, "--tree", str(site.folder / "absent")], "absent"),
         ([*lsu, *user, "--max-sessions", "0"], "--max-sessions"),
     ]
+    ended = site.run("serve", *cases[0][0])
+    assert (ended.code, ended.out, ended.err) == (2, "", f"ndmpdup: {cases[0][1]}\n")
     for words, reason in cases:
-        ended = site.run("serve", *words)
-        assert (ended.code, ended.out) == (2, ""), (words, ended.err)
-        assert reason in ended.err, (words, ended.err)
-        assert "s3cret" not in ended.err
-        assert "Traceback" not in ended.err
+        result = CliRunner().invoke(app, ["serve", *words], env={"NDMPDUP_PASSWORD": None})
+        assert (result.exit_code, result.stdout) == (2, ""), (words, result.stderr)
+        assert isinstance(result.exception, SystemExit), words
+        assert reason in result.stderr, (words, result.stderr)
+        assert "s3cret" not in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_sighup_ends_a_host_that_has_nothing_to_read_again(site: Site) -> None:

@@ -52,6 +52,14 @@ def test_password_files(tmp_path: Path) -> None:
         assert defects_of(tmp_path, own) == [line.replace("4:", "22:") for line in said], name
 
 
+def test_a_file_that_everybody_can_write(tmp_path: Path) -> None:
+    path = write(tmp_path, SMALL)
+    path.chmod(0o666)
+    (problem,) = find_defects(read(path), {})
+    assert str(problem).startswith(f"{path}:1:1: everybody can write this file, ")
+    assert str(problem).endswith("; run chmod o-w on it")
+
+
 def test_tls(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     (problem,) = defects_of(tmp_path, SMALL + "[tls]\nca = 'ca.pem'\n")

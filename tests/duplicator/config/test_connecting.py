@@ -88,6 +88,24 @@ def test_hosts_that_are_not(site: Site, host: Host) -> None:
     host.wait_until_idle()
 
 
+def test_drive_elements_that_a_library_does_not_have(site: Site, host: Host) -> None:
+    path = write(site.folder, connected(site, host).replace("d2 = 0", "d1 = 0, d2 = 1"))
+    ended = site.run("config", "check", "--connect", "--config", path)
+    assert ended.code == 2
+    assert ended.out.splitlines()[-1] == (
+        f"{path}:18:20: library 'big' has no drive element 1: it has 1, numbered from 0; "
+        "see `ndmpdup changer URL inventory` for the order"
+    )
+
+
+def test_certificates_that_cannot_be_used(site: Site, host: Host) -> None:
+    text = connected(site, host).replace('"127.0.0.1"\n', '"127.0.0.1"\ntls = true\n') + "[tls]\nca = 'absent'\n"
+    ended = site.run("config", "check", "--connect", "--config", write(site.folder, text), "--json")
+    (problem,) = ended.document["problems"]
+    assert problem["problem"].startswith(f"CA file {site.folder}/absent: ")
+    assert ended.document["hosts"][0]["said"].startswith("not asked: CA file ")
+
+
 def test_hosts_that_do_not_let_us_in(site: Site, host: Host) -> None:
     wrong = site.secret_file("wrong", "not-the-secret")
     text = connected(site, host)
@@ -118,6 +136,19 @@ def test_hosts_that_are_for_others(site: Site, host: Host) -> None:
     _, far, beyond = ended.document["hosts"]
     assert far == {
         "host": "far",
-        "said": "not asked: this process has no credentials for it; run this as agent other",
+        "said": "not asked: this agent has no credentials for it; --agent other has",
     }
     assert beyond == {"host": "beyond", "said": "not asked: it is beyond the 'reach' of agent me"}
+
+
+def test_as_another_agent(site: Site, host: Host) -> None:
+    own = f"credentials.all = {{ user = '{USER}', password_file = '{site.password}' }}\n"
+    text = connected(site, host).replace(f'password_file = "{site.password}"\n', 'password_file = "absent"\n')
+    text += f"[agents.me]\nhosts = ['all']\n[agents.far]\ncommand = ['ssh', 'far']\n{own}"
+    path = write(site.folder, text)
+    far = site.run("config", "check", "--connect", "--config", path, "--agent", "far")
+    assert far.code == 0, far.out
+    me = site.run("config", "check", "--config", path, "--json")
+    assert [found["line"] for found in me.document["problems"]] == [5]
+    nobody = site.run("config", "check", "--config", path, "--agent", "nobody")
+    assert (nobody.code, "there is no agent 'nobody'; there is me and far" in nobody.err) == (2, True)

@@ -1,0 +1,31 @@
+"""What a command loads before it works: every start of `ndmpdup` pays for that."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+from duplicator.cli.failures import ELSEWHERE, describe
+from duplicator.status import ExitCode
+
+LOADED_BY: dict[str, tuple[str, ...]] = {
+    "duplicator.cli.main": ("asyncio", "sqlalchemy", "construct", "ndmp.messages", "scsi.virtual", "rich.console"),
+    "duplicator.cli.failures": ("sqlalchemy", "construct", "duplicator.conformance", "duplicator.trees", "scsi.ssc"),
+    "duplicator.cli.batch": ("construct", "duplicator.conformance", "duplicator.trees", "scsi.virtual"),
+}
+"""What the module must not load, itself or by others."""
+
+
+def test_slow_modules_are_loaded_when_needed() -> None:
+    for module, slow in LOADED_BY.items():
+        program = f"import sys, {module}; print(*sys.modules.keys() & {set(slow)!r})"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.split() == [], module
+
+
+def test_errors_of_modules_that_are_loaded_late_are_known() -> None:
+    for module, name in ELSEWHERE.items():
+        error: Exception = getattr(importlib.import_module(module), name)("of no use")
+        assert describe(error) == (ExitCode.USAGE, "of no use"), module
+    assert describe(KeyError("a bug")) is None
