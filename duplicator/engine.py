@@ -55,6 +55,7 @@ async def duplicate(
     Without a ``source`` it is the file service of the request's; without a ``supply`` there is the one volume in the
     drive. When cancelled it cleans up, records that, and raises CancelledError.
     """
+    assert request.source is not None
     origin, target = str(request.source.url), str(request.target.url)
     job_id = catalog.start_job(JobKind.DUPLICATE, image=request.image, source=origin, target=target)
     means = Means(

@@ -109,7 +109,8 @@ class CopyRequest:
     """
 
     image: str
-    source: Place
+    source: Place | None
+    """None where another agent has it."""
     target: Place
     volume: str | None = None
     algorithm: DigestAlgorithm | None = None

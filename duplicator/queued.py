@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from duplicator.agents import AgentStart, read_side
 from duplicator.broker import Broker, Grant, Need
 from duplicator.catalog import Catalog, CatalogError, Copy, CopyState, Job
-from duplicator.config import AgentSpec, Config, DiskUnit, TapeUnit, password_found, place_of
+from duplicator.config import AgentSpec, Config, DiskUnit, TapeUnit, password_found
 from duplicator.digests import algorithm_by_name
 from duplicator.engine import Means, run_copy
 from duplicator.equipment import Equipment
@@ -17,22 +18,33 @@ from duplicator.orders import CopyOrder
 from duplicator.plan import CopyRequest, JobResult, Step
 from duplicator.recorder import Recorder, Watcher
 from duplicator.selection import Agents, Assignment, assign_unit
-from duplicator.sources import FileServiceSource, Source
+from duplicator.sources import Source
 from duplicator.status import JobError, Status
 
 __all__ = ["QueuedCopies"]
 
 
 class QueuedCopies:
-    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker."""
+    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker.
+
+    ``start``: how other agents are started; None: by their commands.
+    """
 
     def __init__(
-        self, catalog: Catalog, config: Config, agent: AgentSpec, broker: Broker, *, ask: Note | None = None
+        self,
+        catalog: Catalog,
+        config: Config,
+        agent: AgentSpec,
+        broker: Broker,
+        *,
+        ask: Note | None = None,
+        start: Callable[[AgentSpec], AgentStart] | None = None,
     ) -> None:
         self._catalog = catalog
         self._config = config
         self._agent = agent
         self._broker = broker
+        self._start = start
         self._equipment = Equipment(config, agent, catalog, ask=ask)
 
     async def run(self, job: Job, watcher: Watcher) -> JobResult:
@@ -55,8 +67,8 @@ class QueuedCopies:
             self._catalog.update_job(
                 job.id, agents=agents, drive=grant.drive.name, volume=grant.volume or "", policy=order.policy
             )
-            request = self._request(order, origin, target, grant, copy)
-            source = self._source(order, origin, request)
+            request = self._request(order, target, grant, copy)
+            source = self._source(order, origin, assignment, request)
             supply = BrokeredVolumes(self._catalog, self._broker, grant, self._equipment.mounts(grant.drive))
             yield Means(request, source, supply)
 
@@ -95,13 +107,10 @@ class QueuedCopies:
             priority=job.priority,
         )
 
-    def _request(
-        self, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit, grant: Grant, copy: Copy | None
-    ) -> CopyRequest:
-        assert isinstance(origin, DiskUnit)
+    def _request(self, order: CopyOrder, target: TapeUnit, grant: Grant, copy: Copy | None) -> CopyRequest:
         return CopyRequest(
             image=order.image,
-            source=place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent),
+            source=None,
             target=self._equipment.place(grant.drive),
             volume=grant.volume,
             algorithm=algorithm_by_name(order.digest) if order.digest else None,
@@ -113,8 +122,20 @@ class QueuedCopies:
             copy_id=copy.id if copy else None,
         )
 
-    def _source(self, order: CopyOrder, origin: DiskUnit | TapeUnit, request: CopyRequest) -> Source:
-        return FileServiceSource(request.source, order.image, order.deadlines, wanted=request.algorithm)
+    def _source(
+        self, order: CopyOrder, origin: DiskUnit | TapeUnit, assignment: Assignment, request: CopyRequest
+    ) -> Source:
+        assert isinstance(origin, DiskUnit)
+        return read_side(
+            self._config,
+            assignment,
+            origin,
+            order.image,
+            deadlines=order.deadlines,
+            wanted=request.algorithm,
+            here=self._agent.name,
+            start=self._start,
+        )
 
 
 class BrokeredVolumes:
