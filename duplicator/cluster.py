@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import TypeAdapter
 from sqlalchemy.engine import make_url
 
-from duplicator.catalog import Catalog, CatalogError, Stop
+from duplicator.catalog import Catalog, CatalogError, JobState, Stop
 from duplicator.config import Config, TapeUnit, load
 from duplicator.job import outlived
 from duplicator.plan import JobResult, Step
@@ -26,7 +26,7 @@ from duplicator.status import JobError, Status
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-__all__ = ["LOCAL", "ClusterJob", "RunJob", "needs", "run_on_cluster"]
+__all__ = ["LOCAL", "ClusterJob", "RunJob", "has_password", "needs", "run_on_cluster"]
 
 LOCAL: Final = "local"
 """As the address of a scheduler: a cluster on this machine, for as long as the batch runs."""
@@ -79,7 +79,7 @@ async def run_on_cluster(
     _refuse_secret(catalog_url)
     async with _client(scheduler, jobs, at_once) as client:
         client.subscribe_topic(_TOPIC, lambda event: _hear(event, watcher))
-        _tell_what_lacks(client, jobs, watcher)
+        await _tell_what_lacks(client, jobs, watcher)
         futures = [_submit(client, job, run_job, catalog_url=catalog_url, config_file=config_file) for job in jobs]
         ends = [
             asyncio.ensure_future(outlived(job.image, _end_of(future)))
@@ -88,14 +88,21 @@ async def run_on_cluster(
         try:
             await asyncio.wait(ends)
         except asyncio.CancelledError:
-            _cancel(catalog, [job.number for job, end in zip(jobs, ends, strict=True) if not end.done()])
+            for job, end in zip(jobs, ends, strict=True):
+                if not _runs(catalog, job.number):
+                    end.cancel()  # a worker that takes it up now finds nothing to do
             await asyncio.wait(ends)
             raise
         return [end.result() for end in ends]
 
 
+def has_password(catalog_url: str) -> bool:
+    """Whether the URL has one, which does not go to a cluster."""
+    return make_url(catalog_url).password is not None
+
+
 def _refuse_secret(catalog_url: str | None) -> None:
-    if catalog_url is not None and make_url(catalog_url).password is not None:
+    if catalog_url is not None and has_password(catalog_url):
         reason = (
             "the catalog's URL has a password, which does not go to a cluster: give each worker the URL by "
             "NDMPDUP_CATALOG or in its ndmpdup.toml"
@@ -126,10 +133,12 @@ async def _end_of(future: Future[str]) -> JobResult:
     return _RESULT.validate_json(await future)
 
 
-def _cancel(catalog: Catalog, numbers: Sequence[int]) -> None:
-    for number in numbers:
-        with suppress(CatalogError):  # it has ended
-            catalog.ask_to_stop(number, Stop.CANCEL)
+def _runs(catalog: Catalog, number: int) -> bool:
+    """Have a job cancelled; whether a worker has to end it."""
+    try:
+        return catalog.ask_to_stop(number, Stop.CANCEL).state is JobState.RUNNING
+    except CatalogError:  # it has ended
+        return True
 
 
 # -- the cluster -------------------------------------------------------------------------------------------------------
@@ -170,9 +179,10 @@ def _all_of(jobs: Sequence[ClusterJob], at_once: int) -> dict[str, float]:
     return {name: 1.0 if name.startswith("drive:") else float(at_once) for name in names}
 
 
-def _tell_what_lacks(client: Client, jobs: Sequence[ClusterJob], watcher: Watcher) -> None:
+async def _tell_what_lacks(client: Client, jobs: Sequence[ClusterJob], watcher: Watcher) -> None:
     """A job that no worker can run waits for one, which is no failure; but it should be known."""
-    workers: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    assert client.scheduler is not None
+    workers: Mapping[str, Any] = (await client.scheduler.identity(n_workers=-1))["workers"]
     offers = [worker.get("resources", {}) for worker in workers.values()]
     for job in jobs:
         if not any(all(offer.get(name, 0) >= count for name, count in job.needs.items()) for offer in offers):
