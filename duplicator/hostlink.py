@@ -55,8 +55,13 @@ class HostSession:
 
 
 @asynccontextmanager
-async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.PREPARE) -> AsyncIterator[HostSession]:
-    """Connect, agree on version 4 or refuse in words, log in, negotiate. JobError when any of it fails."""
+async def open_session(
+    place: Place, deadlines: Deadlines, *, step: Step = Step.PREPARE, extended: bool = True
+) -> AsyncIterator[HostSession]:
+    """Connect, agree on version 4 or refuse in words, log in, negotiate. JobError when any of it fails.
+
+    ``extended``: whether extensions are wanted; a host that swallows the question costs 3 seconds.
+    """
     url = place.url
     who = f"host {url.host} port {url.port}"
     tls = _context(place, step, who)
@@ -72,6 +77,8 @@ async def open_session(place: Place, deadlines: Deadlines, *, step: Step = Step.
                 raise JobError(Status.CONNECT_TIMED_OUT, step=step.value, reason=f"{who}: {error}") from error
             session = HostSession(client, place, deadlines)
             await _settle(session, place, step)
+            if extended:
+                session.extensions = await client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)
         yield session
 
 
@@ -96,4 +103,3 @@ async def _settle(session: HostSession, place: Place, step: Step) -> None:
     if session.auth == AuthType.TEXT and not session.client.is_secure:
         _log.warning("%s takes the password as plain text", session.name)
     session.server = await session.call(ConfigGetServerInfo())
-    session.extensions = await session.client.negotiate([FSE_CLASS], deadline=_EXTENSION_DEADLINE)

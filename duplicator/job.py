@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from duplicator.catalog import CatalogError, JobState
 from duplicator.dataconn import Stopped
-from duplicator.plan import JobResult
-from duplicator.recorder import Recorder
+from duplicator.plan import JobResult, Step
+from duplicator.recorder import Recorder, SideRecorder
 from duplicator.status import JobError, Status
 from ndmp.errors import ConnectionLost, NdmpError
 
-__all__ = ["Outcome", "recorded", "result", "tidy"]
+__all__ = ["NO_JOB", "Outcome", "outlived", "recorded", "result", "tidy"]
+
+_log: Final = logging.getLogger(__name__)
+NO_JOB: Final = 0
+"""Number in the result of a job that the catalog did not number, or that did not live to tell."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,7 @@ async def recorded(recorder: Recorder) -> AsyncIterator[Outcome]:
     except CatalogError as error:
         _fail(recorder, outcome, status=Status.CATALOG_FAILED, reason=str(error))
     except asyncio.CancelledError:
-        recorder.finish(JobState.CANCELLED, Status.CANCELLED, f"cancelled at step {recorder.current.value!r}")
+        recorder.stopped()
         raise
     except BaseException as error:
         recorder.finish(JobState.FAILED, Status.NDMP_FAILURE, f"bug: {type(error).__name__}: {error}")
@@ -67,6 +73,7 @@ def result(
     volumes: Iterable[str],
     size: int,
     move_seconds: float = 0.0,
+    validated: bool = True,
 ) -> JobResult:
     """What the caller of a job gets."""
     return JobResult(
@@ -76,14 +83,14 @@ def result(
         reason=outcome.reason,
         image=image,
         copy_id=copy_id,
-        volume=", ".join(sorted(set(volumes))) or None,
+        volume=", ".join(dict.fromkeys(volumes)) or None,
         size=size,
         move_seconds=move_seconds,
-        validated=outcome.status == Status.SUCCESS,
+        validated=validated and outcome.status == Status.SUCCESS,
     )
 
 
-async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> bool:
+async def tidy(recorder: SideRecorder, what: str, act: Awaitable[None]) -> bool:
     """Do one act of cleaning up, whose calls have deadlines of their own; a failure is told, not raised.
 
     False: the host does not answer, so ask no more.
@@ -95,3 +102,34 @@ async def tidy(recorder: Recorder, what: str, act: Awaitable[None]) -> bool:
         return not isinstance(error, ConnectionLost | TimeoutError)
     recorder.note(f"cleaning up: {what} done")
     return True
+
+
+async def outlived(title: str, work: Awaitable[JobResult]) -> JobResult:
+    """How the job ended; an error that escapes it is a failure like any other, so that the next job runs."""
+    try:
+        return await work
+    except Exception as error:  # noqa: BLE001
+        if not isinstance(error, JobError | CatalogError | NdmpError | OSError):
+            _log.exception("the job of %s stopped at a bug", title)
+        return _escaped(title, error)
+
+
+def _escaped(title: str, error: Exception) -> JobResult:
+    """The result of a job that gave none; its number is not known here."""
+    status, step, reason = Status.NDMP_FAILURE, Step.PREPARE.value, f"{type(error).__name__}: {error}"
+    if isinstance(error, JobError):
+        status, step, reason = error.status, error.step, error.reason
+    elif isinstance(error, CatalogError):
+        status, reason = Status.CATALOG_FAILED, str(error)
+    return JobResult(
+        job_id=NO_JOB,
+        status=status,
+        step=step,
+        reason=reason,
+        image=title,
+        copy_id=None,
+        volume=None,
+        size=0,
+        move_seconds=0.0,
+        validated=False,
+    )

@@ -137,7 +137,9 @@ def _check_name(name: str, what: str) -> None:
 class FileHeader:
     """What is known before the fragment's bytes: one tape file, from HDR1 to the tape mark.
 
-    ``sequence`` counts the tape files from 1; ``section`` counts the parts of a fragment that spans volumes.
+    ``sequence`` counts the tape files of a volume from 1. ``section`` counts the parts of a fragment that spans
+    volumes; those after the first tell their own ``later_volume``, the ``first_sequence`` of their file on volume
+    ``file_set``, and at which ``offset`` of the fragment they begin. ``attempt`` counts how often the copy was begun.
     ``created`` and ``modified`` are seconds since 1970; names follow docs/fse.md section 2.
     """
 
@@ -155,10 +157,15 @@ class FileHeader:
     record_bytes: int
     created: int
     section: int = 1
+    later_volume: str = ""
+    first_sequence: int = 0
+    offset: int = 0
+    attempt: int = 1
     expires: date = NEVER
 
     def __post_init__(self) -> None:
         check_volume_id(self.file_set)
+        check_volume_id(self.volume)
         for name, what in ((self.host, "host"), (self.unit, "unit"), (self.image, "image name")):
             _check_name(name, what)
         if self.fragment_name:
@@ -167,10 +174,19 @@ class FileHeader:
         _check(uuid is not None, "the copy id is not a uuid in lower case")
         _check(1 <= self.sequence <= _U64, "the file sequence does not start at 1")
         _check(1 <= self.section <= 9999, "the file section is not 1 to 9999")
+        _check(1 <= self.attempt <= _U64, "the attempts do not start at 1")
+        later = bool(self.later_volume), self.first_sequence > 0, self.section > 1
+        _check(len(set(later)) == 1 and (self.section > 1 or not self.offset), "only a later section continues a file")
         _check(0 <= self.fragment < self.fragments <= _U64, f"no fragment {self.fragment} of {self.fragments}")
         _check(1 <= self.record_bytes <= 0xFFFFFFFF, "the record size is not 1 to 4294967295")
-        _check(all(0 <= n <= _U64 for n in (self.image_bytes, self.modified)), "a number is not of 64 bits")
+        numbers = self.image_bytes, self.modified, self.offset, self.first_sequence
+        _check(all(0 <= n <= _U64 for n in numbers), "a number is not of 64 bits")
         _check(0 <= self.created < 4_102_444_800, "the creation time is not from 1970 to 2099")
+
+    @property
+    def volume(self) -> str:
+        """The volume that this section is on."""
+        return self.later_volume or self.file_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +194,7 @@ class FileTrailer:
     """What is known after the fragment's bytes, and the header again: a trailer group describes its file alone.
 
     ``size``: bytes between the labels without the padding of the last record. ``continues``: EOV in place of EOF.
+    The digest is that of the whole fragment, so only the last section has one.
     """
 
     header: FileHeader
@@ -189,7 +206,9 @@ class FileTrailer:
 
     def __post_init__(self) -> None:
         _check(0 <= self.blocks <= _U64, "the block count is not of 64 bits")
-        _check(0 <= self.size <= self.blocks * self.header.record_bytes, "more bytes than the blocks can hold")
+        room = self.blocks * self.header.record_bytes
+        _check(0 <= self.size <= room, "more bytes than the blocks can hold")
+        _check(not self.continues or self.size == room, "a section that continues does not end with a whole record")
         _check(self.algorithm in tuple(DigestAlgorithm), "unknown digest algorithm")
         _check(len(self.digest) <= 32, "the digest has more than 32 bytes")
 
@@ -249,12 +268,28 @@ _HEADER_KEYS = {
     "SEQUENCE": _Key("sequence", str, _whole),
     "CREATED": _Key("created", str, _whole),
 }
+_LATER_KEYS = {
+    "VOLUME": _Key("later_volume", str, str),
+    "FIRST": _Key("first_sequence", str, _whole),
+    "OFFSET": _Key("offset", str, _whole),
+}
+"""Only in sections after the first."""
+_TRY_KEYS = {"TRY": _Key("attempt", str, _whole)}
+"""Only where the copy was begun more than once."""
 _TRAILER_KEYS = {
     "BLOCKS": _Key("blocks", str, _whole),
     "BYTES": _Key("size", str, _whole),
     "ALGORITHM": _Key("algorithm", lambda algorithm: algorithm.name, _read_algorithm),
     "DIGEST": _Key("digest", lambda digest: digest.hex().upper(), _read_digest),
 }
+
+
+def _header_keys(section: int, *, retried: bool) -> dict[str, _Key]:
+    return _HEADER_KEYS | (_LATER_KEYS if section > 1 else {}) | (_TRY_KEYS if retried else {})
+
+
+def _header_pairs(header: FileHeader) -> str:
+    return _pairs(_header_keys(header.section, retried=header.attempt > 1), header)
 
 
 def _pairs(keys: dict[str, _Key], value: FileHeader | FileTrailer) -> str:
@@ -299,7 +334,7 @@ def _label1(kind: str, header: FileHeader, blocks: int = 0) -> FileLabel1:
         file_id=_file_id(header.image),
         file_set=header.file_set,
         section=header.section,
-        sequence=header.sequence % 10_000,
+        sequence=(header.first_sequence or header.sequence) % 10_000,
         created=datetime.fromtimestamp(header.created, UTC).date(),
         expires=header.expires,
         blocks=blocks % 1_000_000,
@@ -313,14 +348,14 @@ def _label2(kind: str, header: FileHeader) -> FileLabel2:
 
 def header_labels(header: FileHeader) -> list[bytes]:
     """HDR1, HDR2 and UHL blocks, to be written in this order before a tape mark."""
-    text = f"V={_SCHEME};{_pairs(_HEADER_KEYS, header)}"
+    text = f"V={_SCHEME};{_header_pairs(header)}"
     return [_label1("HDR", header).encode(), _label2("HDR", header).encode(), *_user_labels("UHL", text)]
 
 
 def trailer_labels(trailer: FileTrailer) -> list[bytes]:
     """EOF1 (EOV1), EOF2 (EOV2) and UTL blocks, to be written in this order between two tape marks."""
     kind = "EOV" if trailer.continues else "EOF"
-    text = f"V={_SCHEME};{_pairs(_HEADER_KEYS, trailer.header)}{_pairs(_TRAILER_KEYS, trailer)}"
+    text = f"V={_SCHEME};{_header_pairs(trailer.header)}{_pairs(_TRAILER_KEYS, trailer)}"
     first = _label1(kind, trailer.header, trailer.blocks).encode()
     return [first, _label2(kind, trailer.header).encode(), *_user_labels("UTL", text)]
 
@@ -336,7 +371,7 @@ def _open_group(blocks: Sequence[bytes], kinds: tuple[str, ...]) -> tuple[FileLa
 
 
 def _read_header(first: FileLabel1, second: FileLabel2, pairs: dict[str, str], blocks: int = 0) -> FileHeader:
-    values = _values(_HEADER_KEYS, pairs)
+    values = _values(_header_keys(first.section, retried="TRY" in pairs), pairs)
     header = FileHeader(file_set=first.file_set, section=first.section, expires=first.expires or NEVER, **values)
     kind = first.id[:3]
     expected = replace(_label1(kind, header, blocks), file_id=first.file_id, expires=first.expires)

@@ -11,7 +11,7 @@ from typing import Final
 from duplicator.data_end import SocketEnd
 from duplicator.data_path import SocketDataPath
 from duplicator.data_tls import TlsPolicy
-from duplicator.digests import ALGORITHMS
+from duplicator.digests import ALGORITHMS, new_digest
 from duplicator.network import NetworkSettings
 from duplicator.read_ahead import ReadAhead
 from duplicator.stop_signal import Stopped
@@ -310,4 +310,4 @@ class SocketMovers:
         report: Callable[[TapeDigestDone], None],
     ) -> ThreadTapeDigest:
         """See MoverFactory."""
-        return ThreadTapeDigest(algorithm, size, record_bytes, device, report)
+        return ThreadTapeDigest(new_digest(algorithm), size, record_bytes, device, report)

@@ -17,9 +17,10 @@ from ndmp.errors import NdmpError, RemoteProtocolError, ReplyError, TlsError
 from ndmp.messages.extensions.fse import FseNotifyTapeDigest
 from ndmp.messages.mover import MoverGetStateReply, TcpAddresses, plain_address
 from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMoverHalted, NotifyMoverPaused
+from ndmp.types import ALL_ONES_64
 from ndmp.wire import Post
 
-__all__ = ["MoverSide", "Notice", "tell"]
+__all__ = ["MoverSide", "Notice", "printable", "tell"]
 
 _LISTEN_POLL: Final = 0.02
 """Seconds between questions to a mover that listens."""
@@ -36,7 +37,8 @@ class Notice:
 class MoverSide:
     """The mover of one session; its notifications go to ``notices`` while :meth:`watch` runs.
 
-    ``trouble`` is the job's status when its device fails.
+    ``trouble`` is the job's status when its device fails. ``told`` gets what the host tells by itself,
+    ``log`` the rest.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class MoverSide:
         *,
         trouble: Status,
         log: Callable[[str], None],
+        told: Callable[[str], None] | None = None,
     ) -> None:
         self.session = session
         self._mover = MoverMethods(session)
@@ -56,6 +59,7 @@ class MoverSide:
         self.name = f"{role} ({session.name})"
         self._notices = notices
         self._log = log
+        self._told = told or log
 
     async def watch(self) -> None:
         """Pass on what the host tells, until it is gone; log lines and farewells go to the job's record."""
@@ -68,9 +72,9 @@ class MoverSide:
             self._pass_on(post)
 
     def _pass_on(self, post: Post) -> None:
-        self._log(f"{self.role} tells: {tell(post)}")
+        self._told(f"{self.role} tells: {tell(post)}")
         if isinstance(post, LogMessage) and post.log_type == LogType.ERROR:
-            self.last_trouble = _printable(post.entry)
+            self.last_trouble = printable(post.entry)
         if not isinstance(post, LogMessage | NotifyConnectionStatus):
             self._notices.put_nowait(Notice(self, post))
 
@@ -109,10 +113,19 @@ class MoverSide:
         Where TLS is required that mover must have taken the connection up: a peer without TLS would send plain bytes.
         """
         if to and self.session.tls.required:
-            await to.wait_until_active()
-            if (await to.state()).state != MoverState.ACTIVE:
-                raise TlsError(f"{to.name} did not take the data connection up")
+            await to.require_taken_up()
         await self._mover.read()
+
+    async def require_taken_up(self) -> None:
+        """Wait until the mover that listens has the connection; TlsError if it ended without it."""
+        await self.wait_until_active()
+        if (await self.state()).state != MoverState.ACTIVE:
+            raise TlsError(f"{self.name} did not take the data connection up")
+
+    async def go_on_at(self, offset: int) -> None:
+        """Have the paused mover go on with byte ``offset`` of the stream, where the tape stands now."""
+        await self._mover.set_window(offset, ALL_ONES_64 - offset)
+        await self._mover.resume()
 
     async def wait_until_active(self) -> None:
         """Wait for a listening mover to have its peer: that it has is told to nobody (draft 2.11.6)."""
@@ -170,15 +183,15 @@ def tell(post: Post) -> str:
         case NotifyMoverHalted(reason):
             return f"mover halted, {MoverHaltReason(reason).name}"
         case LogMessage(log_type, _, entry):
-            return f"log, {LogType(log_type).name.lower()}: {_printable(entry)}"
+            return f"log, {LogType(log_type).name.lower()}: {printable(entry)}"
         case NotifyConnectionStatus(reason, _, text):
-            return f"connection {reason.name} {_printable(text)}".strip()
+            return f"connection {reason.name} {printable(text)}".strip()
         case FseNotifyTapeDigest():
             return f"tape digest, {post.error.name} after {post.size} bytes in {post.records} records"
         case _:
             return type(post).__name__
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A host's words, harmless for a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text.strip())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from duplicator.credentials import Secret
 from duplicator.status import Status
@@ -20,7 +21,14 @@ __all__ = [
     "JobResult",
     "Place",
     "RestoreRequest",
+    "Route",
+    "SourceSpec",
     "Step",
+    "StorageUnit",
+    "TapeCopy",
+    "TapeFile",
+    "Tree",
+    "Validation",
     "VerifyRequest",
 ]
 
@@ -38,16 +46,40 @@ class Step(Enum):
     WRITE_OPEN = "write side: open"
     WRITE_POSITION = "write side: position"
     WRITE_HEADER = "write side: write header"
-    WRITE_MOVER = "write side: set up mover"
     READ_SESSION = "read side: session"
     READ_OPEN = "read side: open image"
+    WRITE_MOVER = "write side: set up mover"
     READ_MOVER = "read side: set up mover"
     MOVE = "move data"
     WRITE_TRAILER = "write side: write trailer"
+    END_VOLUME = "write side: end volume"
+    NEXT_VOLUME = "write side: next volume"
     CLOSE = "close both sides"
     VALIDATE = "validate"
     COMMIT = "commit image"
     DONE = "done"
+
+
+class Route(Enum):
+    """How the bytes go to the tape; in the order in which they are preferred."""
+
+    DIRECT = "direct"
+    """From the file service of an appliance to the tape server's mover, host to host."""
+    DIRECTCOPY = "directcopy"
+    """From one tape to another, mover to mover."""
+    TRADITIONAL = "traditional"
+    """Read here, and written from here."""
+
+
+class Validation(Enum):
+    """How a copy is looked at once it is on tape."""
+
+    NONE = "none"
+    """Not at all: the copy stays written, and is never called valid."""
+    LABELS = "labels"
+    """Its labels are read; it stays written too."""
+    DIGEST = "digest"
+    """All of it is read back and compared with the digest of what was sent: then it is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +107,43 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageUnit:
+    """An appliance's storage unit; ``local_path``: a directory of this machine with the same images."""
+
+    place: Place
+    local_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TapeCopy:
+    """A copy that the catalog has, in the drive ``place``."""
+
+    copy_id: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The directory ``path`` of a data server, backed up by ``butype``; ``environment``: its other variables."""
+
+    place: Place
+    path: str
+    butype: str = "tar"
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TapeFile:
+    """Tape file ``number`` (from 1) of a tape that is not ours, in the drive ``place``."""
+
+    place: Place
+    number: int
+
+
+SourceSpec: TypeAlias = StorageUnit | TapeCopy | TapeFile | Tree
+
+
+@dataclass(frozen=True, slots=True)
 class CopyRequest:
     """Copy ``image`` of the storage unit ``source`` to the tape ``target``.
 
@@ -82,13 +151,21 @@ class CopyRequest:
     """
 
     image: str
-    source: Place
+    source: Place | None
+    """None where somebody else knows how it is reached."""
     target: Place
     volume: str | None = None
     algorithm: DigestAlgorithm | None = None
     """None: the source's preferred digest."""
     record_bytes: int = DEFAULT_RECORD_BYTES
     deadlines: Deadlines = field(default_factory=Deadlines)
+    validation: Validation = Validation.DIGEST
+    pool: str = ""
+    """Where a blank tape belongs once it is a volume."""
+    expires: datetime | None = None
+    """When the copy is not needed any more; None: it always is."""
+    copy_id: str | None = None
+    """An incomplete copy to go on with, from its last committed fragment; None begins one."""
 
 
 @dataclass(frozen=True, slots=True)

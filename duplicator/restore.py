@@ -14,11 +14,11 @@ from duplicator.hostlink import open_session
 from duplicator.job import recorded, result, tidy
 from duplicator.mover_side import MoverSide
 from duplicator.plan import JobResult, Place, RestoreRequest, Step
-from duplicator.readback import require_header, require_trailer
+from duplicator.reading import FragmentOnTape, TapeReader
 from duplicator.recorder import Recorder, Watcher
 from duplicator.restore_files import RestoredImage
-from duplicator.sides import TapeReader
 from duplicator.status import JobError, Status
+from duplicator.supply import TapeInDrive, VolumeSupply
 from duplicator.transfer import Stream, receive_all, watching
 from duplicator.validate import require_complete
 from ndmp.enums import Error, FileDisposition, FseFeature, MoverMode
@@ -27,16 +27,25 @@ from ndmp.errors import ReplyError
 __all__ = ["restore"]
 
 
-async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+async def restore(
+    request: RestoreRequest,
+    catalog: Catalog,
+    watcher: Watcher,
+    *,
+    supply: VolumeSupply | None = None,
+    job_id: int | None = None,
+) -> JobResult:
     """Bring a copy back and compare its digests on the way; it appears whole or not at all.
 
-    CatalogError for an unknown copy.
+    Without a ``supply`` the volume must lie in the drive. ``job_id``: a job that the catalog has already. CatalogError
+    for an unknown copy.
     """
     copy = catalog.copy(request.copy_id)
     target = str(request.target.url) if isinstance(request.target, Place) else str(request.target)
-    job_id = catalog.start_job(JobKind.RESTORE, image=copy.image.name, source=str(request.tape.url), target=target)
-    recorder = Recorder(catalog, job_id, watcher)
-    work = _Restore(request, copy, recorder)
+    if job_id is None:
+        job_id = catalog.start_job(JobKind.RESTORE, image=copy.image.name, source=str(request.tape.url), target=target)
+    recorder = Recorder(catalog, job_id, watcher, image=copy.image.name)
+    work = _Restore(request, copy, recorder, supply or TapeInDrive())
     async with recorded(recorder) as outcome:
         catalog.use_copy(job_id, copy.id)
         await work.run()
@@ -45,7 +54,7 @@ async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -
         outcome,
         image=copy.image.name,
         copy_id=copy.id,
-        volumes=[fragment.volume for fragment in copy.fragments],
+        volumes=copy.volumes,
         size=copy.image.size,
         move_seconds=work.move_seconds,
     )
@@ -54,7 +63,8 @@ async def restore(request: RestoreRequest, catalog: Catalog, watcher: Watcher) -
 class _Restore:
     """One run."""
 
-    def __init__(self, request: RestoreRequest, copy: Copy, recorder: Recorder) -> None:
+    def __init__(self, request: RestoreRequest, copy: Copy, recorder: Recorder, supply: VolumeSupply) -> None:
+        self._supply = supply
         self._request = request
         self._copy = copy
         self._recorder = recorder
@@ -80,15 +90,17 @@ class _Restore:
         who = f"tape server {place.url.host} port {place.url.port}"
         self._recorder.step(Step.READ_SESSION, who)
         async with open_session(place, self._request.deadlines, step=Step.READ_SESSION) as session:
-            reader = TapeReader(session, self._recorder)
+            reader = TapeReader(session, self._recorder, self._supply)
             with failing_as(Step.READ_OPEN, who):
-                async with reader.mounted():
+                async with reader.tidied():
                     await restore_by(reader)
 
-    async def _find(self, reader: TapeReader, fragment: Fragment) -> None:
-        where = f"file {fragment.file_sequence} of volume {fragment.volume}"
+    async def _find(self, reader: TapeReader, fragment: Fragment) -> FragmentOnTape:
+        on_tape = FragmentOnTape(reader, self._copy, fragment)
+        where = f"file {on_tape.section.file_sequence} of volume {on_tape.section.volume}"
         self._recorder.step(Step.READ_OPEN, f"find fragment {fragment.index + 1}: {where}")
-        require_header(await reader.tape.find_file(fragment.file_sequence, fragment.volume), self._copy, fragment)
+        await on_tape.begin()
+        return on_tape
 
     def _begin_flow(self, fragment: Fragment) -> float:
         text = f"fragment {fragment.index + 1} of {len(self._copy.fragments)} flows"
@@ -105,13 +117,14 @@ class _Restore:
 
     async def _to_directory(self, reader: TapeReader, image: RestoredImage) -> None:
         for fragment in self._copy.fragments:
-            await self._find(reader, fragment)
-            await self._receive(reader, fragment, image)
-            require_trailer(await reader.tape.read_trailer(), fragment)
+            on_tape = await self._find(reader, fragment)
+            await self._receive(reader, fragment, on_tape, image)
         self._recorder.step(Step.COMMIT, f"show it as {image.path}")
         image.commit()
 
-    async def _receive(self, reader: TapeReader, fragment: Fragment, image: RestoredImage) -> None:
+    async def _receive(
+        self, reader: TapeReader, fragment: Fragment, on_tape: FragmentOnTape, image: RestoredImage
+    ) -> None:
         before = self._done_before(fragment)
         began = self._begin_flow(fragment)
         with image.fragment(fragment) as sink:
@@ -122,6 +135,7 @@ class _Restore:
                 record_bytes=self._copy.record_bytes,
                 progress=lambda moved: self._recorder.progress(before + min(moved, fragment.size)),
                 step=Step.MOVE,
+                more=on_tape.more_for_mover,
             )
             sink.check()
         self._end_flow(began)
@@ -153,7 +167,7 @@ class _Restore:
 
     async def _send(self, reader: TapeReader, fragment: Fragment, files: FileSide, sink: MoverSide) -> None:
         copy = self._copy
-        await self._find(reader, fragment)
+        on_tape = await self._find(reader, fragment)
         self._recorder.step(Step.WRITE_OPEN, f"open fragment {fragment.index + 1} in unit {files.unit}")
         with failing_as(Step.WRITE_OPEN, sink.name), self._taken(files, Step.WRITE_OPEN):
             await files.open_write(
@@ -165,12 +179,11 @@ class _Restore:
             await reader.mover.set_up(copy.record_bytes)
             await reader.mover.connect(MoverMode.WRITE, address)
         with failing_as(Step.MOVE, reader.mover.name):
-            await self._flow(reader, fragment, sink)
+            await self._flow(reader, fragment, on_tape, sink)
         with failing_as(Step.COMMIT, sink.name):
             state = await files.state()
             _require(state.digest == fragment.digest, fragment, f"digest {state.digest.hex()} arrived")
             await files.close(FileDisposition.KEEP)
-        require_trailer(await reader.tape.read_trailer(), fragment)
 
     @contextmanager
     def _taken(self, files: FileSide, step: Step) -> Iterator[None]:
@@ -183,7 +196,7 @@ class _Restore:
             reason = f"{files.session.name}: {what}, and it is not overwritten; choose another unit"
             raise JobError(Status.FILE_WRITE_FAILED, step=step.value, reason=reason) from error
 
-    async def _flow(self, reader: TapeReader, fragment: Fragment, sink: MoverSide) -> None:
+    async def _flow(self, reader: TapeReader, fragment: Fragment, on_tape: FragmentOnTape, sink: MoverSide) -> None:
         before = self._done_before(fragment)
 
         async def moved() -> int:
@@ -193,9 +206,9 @@ class _Restore:
             self._recorder.progress(before + min(count, fragment.size))
 
         began = self._begin_flow(fragment)
-        stream = Stream(reader.notices, moved, progress, step=Step.MOVE, deadlines=self._request.deadlines)
+        stream = Stream(reader.notices, moved, progress, step=Step.MOVE, stall=self._request.deadlines.stall)
         await reader.mover.send_all(to=sink)
-        await stream.end_of_source(reader.mover)
+        await stream.end_of_source(reader.mover, on_tape.more_for_mover)
         await reader.mover.end_stream()
         await stream.end_of_all(reader.mover, sink)
         self._end_flow(began)

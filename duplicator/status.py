@@ -32,6 +32,7 @@ class Status(OpenEnum):
     DISK_FULL = 129
     COPY_NOT_FOUND = 147
     CANCELLED = 150
+    MOUNT_FAILED = 164
     SPANNING_NOT_ALLOWED = 166
     MEDIA_PROTECTED = 168
     LABEL_UNREADABLE = 172
@@ -118,6 +119,10 @@ _TEXTS: Final[dict[Status, tuple[str, str]]] = {
     Status.DISK_FULL: ("the storage unit is full", "Free space on the storage unit or choose another."),
     Status.COPY_NOT_FOUND: ("the copy is not in the catalog", "List the copies and name one of them."),
     Status.CANCELLED: ("the job was cancelled", "Run it again when you want."),
+    Status.MOUNT_FAILED: (
+        "the volume could not be mounted",
+        "The reason says what the library or the drive did; put it right, then run the job again.",
+    ),
     Status.SPANNING_NOT_ALLOWED: (
         "the image does not fit the rest of the volume",
         "Use a volume with more room.",

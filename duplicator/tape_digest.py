@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from duplicator.digests import new_digest
+from duplicator.digests import RunningDigest
 from ndmp.backends import ReadEnd, RecordDevice, TapeDigestDone
-from ndmp.enums import DigestAlgorithm, Error
+from ndmp.enums import Error
 from ndmp.errors import ReplyError
 
 __all__ = ["ThreadTapeDigest"]
@@ -19,17 +19,17 @@ _BATCH: Final = 1024 * 1024
 
 
 class ThreadTapeDigest:
-    """Implements :class:`ndmp.backends.TapeDigest`."""
+    """Implements :class:`ndmp.backends.TapeDigest`. ``running`` may have taken the stretches before this one."""
 
     def __init__(
         self,
-        algorithm: DigestAlgorithm,
+        running: RunningDigest,
         size: int,
         record_bytes: int,
         device: RecordDevice,
         report: Callable[[TapeDigestDone], None],
     ) -> None:
-        self._digest = new_digest(algorithm)
+        self._digest = running
         self._size = size
         self._record = record_bytes
         self._device = device
@@ -49,6 +49,12 @@ class ThreadTapeDigest:
         """See TapeDigest."""
         self._stopping.set()
         self._thread.join()
+
+    def read_on(
+        self, size: int, record_bytes: int, device: RecordDevice, report: Callable[[TapeDigestDone], None]
+    ) -> ThreadTapeDigest:
+        """See TapeDigest."""
+        return ThreadTapeDigest(self._digest, size, record_bytes, device, report)
 
     def _run(self) -> None:
         try:

@@ -32,15 +32,18 @@ _LABEL_ROOM: Final = 32 * 1024
 _MARKS_PER_FILE: Final = 3
 """Filemarks of one tape file: after its header, its bytes and its trailer."""
 _MOUNT_RETRY: Final = 2.0
+_STRETCH: Final = 1_000_000
+"""Records passed over by one request; some drives count in 24 bits."""
 _MAX_LABELS: Final = 2 + len(USER_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
 class TapeEnd:
-    """Where a volume ends: ``files`` complete tape files, and what the last of them says."""
+    """Where a volume ends: ``files`` complete tape files, what the last says, and all that was read on the way."""
 
     files: int
     last: FileTrailer | None
+    read: tuple[FileTrailer, ...] = ()
 
 
 class TapeSide:
@@ -51,13 +54,15 @@ class TapeSide:
         self.device = session.url.path
         self._tape = TapeMethods(session, deadline=session.deadlines.tape)
         self._open = False
+        self.is_past_early_warning = False
+        """Whether a write of this volume was told that the end of the medium is near."""
 
     # -- plain motions -------------------------------------------------------------------------------------------
 
     async def open(self, mode: TapeOpenMode) -> None:
         """Take the drive."""
         await self._tape.open(self.device, mode)
-        self._open = True
+        self._open, self.is_past_early_warning = True, False
 
     async def mount(self, mode: TapeOpenMode = TapeOpenMode.READ) -> None:
         """Take the drive once a tape is in it and nobody else has it, within the mount deadline."""
@@ -90,6 +95,17 @@ class TapeSide:
         if left := await self._mtio(TapeOperation.FSF, count):
             raise TapePositionError(f"the tape ends {left} filemarks early")
 
+    async def count_records(self) -> int:
+        """Pass over records up to a filemark, on either side of which the tape stands then; gives how many."""
+        passed = 0
+        while not (left := await self._mtio(TapeOperation.FSR, _STRETCH)):
+            passed += _STRETCH
+        return passed + _STRETCH - left
+
+    async def step_back_over_mark(self) -> None:
+        """From behind a filemark to in front of it."""
+        await self._mtio(TapeOperation.BSF, 1)
+
     async def write_marks(self, count: int) -> None:
         """Write ``count`` filemarks."""
         await self._mtio(TapeOperation.EOF, count)
@@ -114,6 +130,7 @@ class TapeSide:
         except ReplyError as error:
             if error.error != Error.EOM:
                 raise
+            self.is_past_early_warning = True
             await self._tape.write(block)
 
     async def _mtio(self, operation: TapeOperation, count: int) -> int:
@@ -131,26 +148,48 @@ class TapeSide:
             return None
         raise TapePositionError("the tape begins with a filemark: it is not blank, and it has no label")
 
+    async def recognise(self) -> VolumeLabel | None:
+        """The same for a tape that was perhaps never written: ndmjob reads that only if it is open for writing."""
+        try:
+            return await self.identify()
+        except ReplyError as failure:
+            if failure.error != Error.IO:
+                raise
+            await self.close()
+            try:
+                await self.open(TapeOpenMode.RDWR)
+            except ReplyError:
+                raise failure from None
+        return await self.identify()
+
     async def label_volume(self, label: str) -> None:
         """Make an empty volume: VOL1 and two filemarks."""
         await self.rewind()
         await self._write_block(volume_label(label))
         await self.write_marks(2)
 
-    async def find_end(self, volume: str) -> TapeEnd:
-        """Count the complete tape files from the beginning; a file without its trailer is not one.
+    async def find_end(self, volume: str, *, known_files: int = 0) -> TapeEnd:
+        """Count the complete tape files; a file without its trailer is not one.
 
-        LabelError for a trailer that belongs to another place or volume.
+        Begins at the last of those that are known, or where the tape has fewer, at the beginning. LabelError for a
+        trailer that belongs to another place or volume.
         """
         await self.rewind()
-        await self.read_block()
-        files, last = 0, None
+        files = known_files - 1 if known_files > 1 else 0
+        if files and await self._mtio(TapeOperation.FSF, files * _MARKS_PER_FILE):
+            return await self.find_end(volume)
+        if not files:
+            await self.read_block()
+        read: list[FileTrailer] = []
         while (found := await self._skip_file()) is not None:
-            files, last = files + 1, found
-            if (found.header.sequence, found.header.file_set) != (files, volume):
-                place = f"file {found.header.sequence} of {found.header.file_set}"
+            files += 1
+            read.append(found)
+            if (found.header.sequence, found.header.volume) != (files, volume):
+                place = f"file {found.header.sequence} of {found.header.volume}"
                 raise LabelError(f"file {files} of volume {volume} says that it is {place}")
-        return TapeEnd(files, last)
+        if known_files > 1 and not read:
+            return await self.find_end(volume)
+        return TapeEnd(files, read[-1] if read else None, tuple(read))
 
     async def remains(self, end: TapeEnd) -> FileHeader | None:
         """What lies at the end of the volume: nothing, or the header of a file that was not finished.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Any, Final, TypeAlias, TypeVar
 
 from duplicator.data_tls import DataTls, TlsPolicy, invitation_of
 from duplicator.dataconn import DataConnection, Stopped
 from duplicator.mover_side import MoverSide, Notice, tell
 from duplicator.network import NetworkSettings
+from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
 from duplicator.tls import ClientTls
@@ -23,7 +24,11 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "explained", "receive_all", "watching"]
+__all__ = ["More", "Stream", "StreamBroken", "explained", "receive_all", "settings_here", "together", "watching"]
+
+More: TypeAlias = Callable[[], Awaitable[bool]]
+R = TypeVar("R")
+S = TypeVar("S")
 
 _POLL: Final = 1.0
 """Seconds between looks at a mover that moves."""
@@ -49,7 +54,8 @@ async def watching(*movers: MoverSide) -> AsyncIterator[None]:
 class Stream:
     """Waits for what the movers of one stream should tell; anything else ends the job.
 
-    ``counter`` is asked for the bytes moved so far; if that stands still for the stall deadline the job ends.
+    ``counter`` is asked for the bytes moved so far; if that stands still for ``stall`` seconds the job ends. Without
+    ``stall`` it may stand still for as long as the other side needs, and so it may while it is ``excused``.
     """
 
     def __init__(
@@ -59,21 +65,31 @@ class Stream:
         progress: Callable[[int], None],
         *,
         step: Step,
-        deadlines: Deadlines,
+        stall: float = inf,
+        excused: Callable[[], bool] | None = None,
     ) -> None:
+        self._excused = excused
         self._notices = notices
         self._counter = counter
         self._progress = progress
         self._step = step
-        self._stall = deadlines.stall
+        self._stall = stall
         self._moved = -1
         self._moved_at = time.monotonic()
 
-    async def end_of_source(self, source: MoverSide) -> None:
-        """Wait until ``source`` has sent everything up to its filemark."""
-        notice = await self._next()
-        if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
-            raise await self._surprise(notice)
+    async def end_of_source(self, source: MoverSide, more: More | None = None) -> None:
+        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some.
+
+        ``more`` knows what there is to come; so to it the end of a volume may be told as such too (draft D.6).
+        """
+        ends = (MoverPauseReason.EOF, MoverPauseReason.EOM) if more else (MoverPauseReason.EOF,)
+        while True:
+            notice = await self._next()
+            if notice.side is not source or not _is_pause(notice.event, *ends):
+                raise await self._surprise(notice)
+            if more is None or not await more():
+                return
+            self.forget_time()
 
     async def end_of_all(self, *sides: MoverSide) -> None:
         """Wait until each of these movers has halted because the connection was closed."""
@@ -83,6 +99,19 @@ class Stream:
             if notice.side not in waiting or notice.event != NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED):
                 raise await self._surprise(notice)
             waiting.remove(notice.side)
+
+    async def volume_or_stream_ended(self, tape: MoverSide) -> bool:
+        """Wait until the mover of ``tape`` has met the end of its volume (True), or of the stream."""
+        notice = await self._next()
+        if notice.side is tape and notice.event == NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED):
+            return False
+        if notice.side is tape and _is_pause(notice.event, MoverPauseReason.EOM):
+            return True
+        raise await self._surprise(notice)
+
+    def forget_time(self) -> None:
+        """What happened up to now was no standstill."""
+        self._moved_at = time.monotonic()
 
     async def digest(self, tape: MoverSide) -> FseNotifyTapeDigest:
         """Wait for the outcome of a tape digest."""
@@ -105,6 +134,8 @@ class Stream:
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
             self._progress(moved)
+        elif self._excused is not None and self._excused():
+            self._moved_at = now
         elif now - self._moved_at > self._stall:
             reason = f"no data moved for {self._stall:g} s, {moved} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
@@ -118,7 +149,45 @@ class Stream:
             except TimeoutError:
                 pass
         status, text = _meaning(notice)
-        return JobError(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+        kind = StreamBroken if _is_broken_connection(notice.event) else JobError
+        return kind(status, step=self._step.value, reason=f"{notice.side.name}: {text}")
+
+
+async def together(sending: Coroutine[Any, Any, S], receiving: Coroutine[Any, Any, R], *, grace: float) -> tuple[S, R]:
+    """Both ends of one stream at once; the failure that explains the other is raised, and the other end cancelled.
+
+    Once all was received, the sender has ``grace`` seconds to say so.
+    """
+    sender, receiver = asyncio.ensure_future(sending), asyncio.ensure_future(receiving)
+    both = (receiver, sender)
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if any(map(_broke, both)):
+            await asyncio.wait(both, timeout=_ROOT_CAUSE, return_when=asyncio.ALL_COMPLETED)
+        elif _succeeded(receiver):
+            await asyncio.wait((sender,), timeout=grace)
+        elif _succeeded(sender):
+            await asyncio.wait((receiver,))
+    finally:
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+    failed = [task for task in both if not task.cancelled() and task.exception()]
+    for task in sorted(failed, key=_broke):
+        task.result()
+    if sender.cancelled():
+        reason = f"all is on tape, and for {grace:g} s the other side does not say that it has sent all"
+        raise JobError(Status.CONNECTION_TIMED_OUT, step=Step.MOVE.value, reason=reason)
+    return sender.result(), receiver.result()
+
+
+def _succeeded(task: asyncio.Future[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _broke(task: asyncio.Future[Any]) -> bool:
+    """Whether this end only saw that the stream broke; the other one may know why."""
+    return task.done() and not task.cancelled() and isinstance(task.exception(), StreamBroken)
 
 
 async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError:
@@ -134,8 +203,8 @@ async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError
     return JobError(Status.CONNECTION_BROKEN, step=error.step, reason=f"{notice.side.name}: {notice.event}")
 
 
-def _is_pause(event: Post | NdmpError, reason: MoverPauseReason) -> bool:
-    return isinstance(event, NotifyMoverPaused) and event.reason == reason
+def _is_pause(event: Post | NdmpError, *reasons: MoverPauseReason) -> bool:
+    return isinstance(event, NotifyMoverPaused) and event.reason in reasons
 
 
 def _is_broken_connection(event: Post | NdmpError) -> bool:
@@ -169,17 +238,21 @@ async def receive_all(
     record_bytes: int,
     progress: Callable[[int], None],
     step: Step,
+    more: More | None = None,
+    stall: float | None = None,
 ) -> None:
-    """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
+    """Have a mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
+    ``more`` is asked there whether the stream goes on, on another volume; then it has made the mover go on.
     ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
-    it may still be in ``consume`` then, and takes nothing more.
+    it may still be in ``consume`` then, and takes nothing more. ``stall``: seconds without data, unless as usual.
     """
     deadlines = source.session.deadlines
+    stall = deadlines.stall if stall is None else stall
     await source.set_up(record_bytes)
     address = await source.listen(MoverMode.WRITE)
-    receiver = _Receiver(consume, deadlines, step, tls=source.session.tls)
-    receiving = _in_own_thread(lambda: receiver.run(address))
+    receiver = _Receiver(consume, deadlines, step, stall=stall, tls=source.session.tls)
+    receiving = in_own_thread(lambda: receiver.run(address), "receiver")
     try:
 
         async def received() -> int:
@@ -187,10 +260,10 @@ async def receive_all(
                 await receiving
             return receiver.received
 
-        stream = Stream(notices, received, progress, step=step, deadlines=deadlines)
+        stream = Stream(notices, received, progress, step=step, stall=stall)
         await source.wait_until_active()
         await source.send_all()
-        await stream.end_of_source(source)
+        await stream.end_of_source(source, more)
         await source.end_stream()
         await stream.end_of_all(source)
         await receiver.end(receiving)
@@ -199,65 +272,34 @@ async def receive_all(
         await source.stop()
     except JobError:
         cause = receiving.exception() if receiving.done() else None
-        if cause is None or isinstance(cause, _StreamBrokenError):
+        if cause is None or isinstance(cause, StreamBroken):
             raise
         raise cause from None  # the stream broke because this end gave up
     finally:
         receiver.stop()
-        await _let_go(receiving, min(deadlines.stall, _LET_GO))
+        await let_go(receiving, min(stall, _LET_GO))
 
 
-class _StreamBrokenError(JobError):
+class StreamBroken(JobError):  # noqa: N818  (what happened)
     """The data connection broke; the other end may know why."""
 
 
-def _in_own_thread(work: Callable[[], None]) -> asyncio.Future[None]:
-    """Run ``work`` in a thread that keeps nobody waiting: neither the end of the loop nor that of the process."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if outcome.cancelled():
-            return
-        if error is None:
-            outcome.set_result(None)
-        else:
-            outcome.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as problem:  # noqa: BLE001  (it is raised where the outcome is awaited)
-            error = problem
-        with suppress(RuntimeError):  # the loop is gone, and so is whom to tell
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="receiver", daemon=True).start()
-    return outcome
-
-
-async def _let_go(receiving: asyncio.Future[None], seconds: float) -> None:
-    """Wait for a thread that was told to end, and then no longer."""
-    try:
-        await asyncio.wait((receiving,), timeout=seconds)
-    finally:
-        if not receiving.cancel() and not receiving.cancelled():
-            receiving.exception()  # it is known, or does not matter any more
+def settings_here(deadlines: Deadlines, tls: ClientTls) -> NetworkSettings:
+    """How this process makes its data connections."""
+    policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
+    return NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
 
 
 class _Receiver:
     """The receiving end of a data connection, in a thread."""
 
     def __init__(
-        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, tls: ClientTls
+        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, stall: float, tls: ClientTls
     ) -> None:
         self._consume = consume
-        self._stall = deadlines.stall
+        self._stall = stall
         self._step = step
-        policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
-        settings = NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
-        self._connection = DataConnection(settings)
+        self._connection = DataConnection(settings_here(deadlines, tls))
         self.received = 0
         self.is_secure: bool | None = None
         """Whether the data comes under TLS; None before it is connected."""
@@ -277,7 +319,7 @@ class _Receiver:
 
     async def end(self, receiving: asyncio.Future[None]) -> None:
         """Wait until all that came is consumed; JobError after the stall deadline."""
-        await asyncio.wait((receiving,), timeout=self._stall)
+        await asyncio.wait((receiving,), timeout=None if self._stall == inf else self._stall)
         if not receiving.done():
             reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
@@ -289,7 +331,7 @@ class _Receiver:
                 continue
         except OSError as error:
             reason = f"the data connection to this machine broke: {error.strerror}"
-            raise _StreamBrokenError(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
+            raise StreamBroken(Status.CONNECTION_BROKEN, step=self._step.value, reason=reason) from error
         return count
 
     def stop(self) -> None:

@@ -23,6 +23,7 @@ _DESCRIPTOR_BYTES: Final = 160
 """Room for an element with two volume tags and a long identifier; more is asked for again."""
 _MOST_ELEMENTS: Final = 1024
 """Elements that are asked for at once."""
+_ALL_ELEMENTS: Final = 0xFFFF
 _LEFT_OUT_BYTES: Final = 8
 """tgtd counts no head when it sends a report: its last descriptor ends too early, by bytes that seldom matter."""
 _MOST_BYTES: Final = (1 << 24) - 1
@@ -93,9 +94,27 @@ class Survey:
         return self._addresses
 
     def inventory(self, patience: Patience) -> Inventory:
-        """What lies where. Each type is asked for by itself: some changers answer for all at once with nonsense."""
+        """What lies where. Each type is asked for by itself: some changers answer for all at once with nonsense.
+
+        One that refuses that, as ndmjob's does, is asked for all at once, and has to tell of every element.
+        """
         ranges = self._ranges(self.addresses(patience))
-        return Inventory([each for place in ranges for each in self._report(*place, patience=patience)])
+        try:
+            return Inventory([each for place in ranges for each in self._report(*place, patience=patience)])
+        except IllegalRequest as refusal:
+            found = self._everything(ranges, patience)
+            if len(found) != sum(count for _, _, count in ranges):
+                raise refusal from None
+            return Inventory(found)
+
+    def _everything(self, ranges: Sequence[tuple[ElementType, int, int]], patience: Patience) -> Sequence[Element]:
+        """Every element, in the order of ``ranges``; none if that is refused too."""
+        room = _HEADS_BYTES * len(ElementType) + sum(count for _, _, count in ranges) * _DESCRIPTOR_BYTES
+        try:
+            told = self._read(ElementType.ALL, 0, _ALL_ELEMENTS, room=room, patience=patience)
+        except IllegalRequest:
+            return ()
+        return [each for kind, first, count in ranges for each in _within(told, kind, range(first, first + count))]
 
     def _ranges(self, found: ElementAddresses) -> Sequence[tuple[ElementType, int, int]]:
         ranges = (
@@ -112,11 +131,13 @@ class Survey:
 
     def _report(self, kind: ElementType, first: int, count: int, *, patience: Patience) -> Sequence[Element]:
         room = _HEADS_BYTES + count * _DESCRIPTOR_BYTES
+        return _within(self._read(kind, first, count, room=room, patience=patience), kind, range(first, first + count))
+
+    def _read(self, kind: ElementType, first: int, count: int, *, room: int, patience: Patience) -> Sequence[Element]:
         status = self._status(kind, first, count, room=room, patience=patience)
         if room < status.bytes_available <= _MOST_BYTES:
             status = self._status(kind, first, count, room=status.bytes_available, patience=patience)
-        wanted = range(first, first + count)
-        return [element for element in status.elements if element.type == kind and element.address in wanted]
+        return status.elements
 
     def _status(self, kind: ElementType, first: int, count: int, *, room: int, patience: Patience) -> ElementStatus:
         identifies = self._identifies and kind == ElementType.DRIVE
@@ -135,6 +156,10 @@ class Survey:
 
     def _answer(self, command: Command, patience: Patience) -> bytes:
         return patience.until_ready(lambda: self._device.ask(command))
+
+
+def _within(elements: Iterable[Element], kind: ElementType, addresses: range) -> Sequence[Element]:
+    return [element for element in elements if element.type == kind and element.address in addresses]
 
 
 def _name(kind: ElementType) -> str:

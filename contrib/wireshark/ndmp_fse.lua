@@ -265,6 +265,9 @@ local MESSAGES = {
         name = "FSE_TAPE_DIGEST_GET_STATE", request = {}, reply = { failure, u32("state"), u64("bytes_done") },
     },
     [0x7FE00012] = { name = "FSE_TAPE_DIGEST_ABORT", request = {}, reply = { failure } },
+    [0x7FE00013] = {
+        name = "FSE_TAPE_DIGEST_CONTINUE", request = { u64("size"), u32("record_size") }, reply = { failure },
+    },
     [0x7FE00080] = {
         name = "FSE_NOTIFY_TAPE_DIGEST",
         request = { failure, u64("size"), u64("records"), u32("padding_clean"), algorithm, digest },

@@ -1,33 +1,55 @@
-"""What the product remembers: images, copies, fragments, volumes and jobs, in any SQLAlchemy database."""
+"""What the product remembers: images, copies, fragments, volumes and jobs, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
 from duplicator.catalog.database import CatalogError, default_url
+from duplicator.catalog.leases import LEASE_SECONDS
 from duplicator.catalog.records import (
+    LIVE_COPIES,
+    Account,
     Copy,
     CopyState,
+    DriveUse,
     Fragment,
     Image,
     Job,
     JobEvent,
     JobKind,
     JobState,
+    JobTry,
+    Lease,
+    Resource,
+    ResourceKind,
+    Section,
+    Stop,
+    TapeFile,
     Volume,
     VolumeState,
 )
 from duplicator.catalog.store import Catalog
 
 __all__ = [
+    "LEASE_SECONDS",
+    "LIVE_COPIES",
+    "Account",
     "Catalog",
     "CatalogError",
     "Copy",
     "CopyState",
+    "DriveUse",
     "Fragment",
     "Image",
     "Job",
     "JobEvent",
     "JobKind",
     "JobState",
+    "JobTry",
+    "Lease",
+    "Resource",
+    "ResourceKind",
+    "Section",
+    "Stop",
+    "TapeFile",
     "Volume",
     "VolumeState",
     "default_url",

@@ -13,11 +13,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from duplicator.catalog.migrations import OLDEST, MigrationError, migrate
 from duplicator.catalog.tables import SCHEMA_VERSION, Base, SchemaRow
 
-__all__ = ["CatalogError", "default_url", "open_engine"]
+__all__ = ["CatalogError", "default_url", "open_engine", "reading", "writing"]
 
+_POSTGRESQL: Final = "postgresql+psycopg"
 _BUSY_MILLISECONDS: Final = 30_000
+_WRITE_LOCK: Final = int.from_bytes(b"ndmpdup")
+"""Names the lock of the one who writes, among all locks of a PostgreSQL database."""
+_IDLE_MILLISECONDS: Final = 60_000
+"""How long PostgreSQL waits for the next statement of a transaction: its client may be dead or cut off."""
 
 
 class CatalogError(Exception):
@@ -65,13 +71,46 @@ def _set_up_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _set_up_postgresql(engine: Engine) -> None:
+    """One writes at a time here too: what a writer has read stays true until it has written."""
+
+    @event.listens_for(engine, "connect")
+    def settings(connection: Any, _: object) -> None:  # noqa: ANN401
+        connection.autocommit = True
+        for name, value in (
+            ("lock_timeout", _BUSY_MILLISECONDS),
+            ("idle_in_transaction_session_timeout", _IDLE_MILLISECONDS),
+        ):
+            connection.execute(f"SET {name} = {value}")
+        connection.autocommit = False
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+
+
+def writing(engine: Engine) -> Engine:
+    """For transactions that write: alone from their beginning, so each statement sees what others wrote before."""
+    return engine.execution_options(writes=True)
+
+
+def reading(engine: Engine) -> Engine:
+    """For transactions that only read: all statements see the same moment."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine
+
+
 def _make_tables(engine: Engine) -> None:
-    with Session(engine.execution_options(writes=True)) as session, session.begin():
+    with Session(writing(engine)) as session, session.begin():
         connection = session.connection()
         if connection.dialect.has_table(connection, SchemaRow.__tablename__):
             version = session.scalar(select(SchemaRow.version))
-            if version != SCHEMA_VERSION:
+            if version is None or not OLDEST <= version <= SCHEMA_VERSION:
                 raise CatalogError(_version_text(version))
+            if version < SCHEMA_VERSION:
+                migrate(connection, version)
             return
         Base.metadata.create_all(connection)
         session.add(SchemaRow(version=SCHEMA_VERSION))
@@ -80,23 +119,36 @@ def _make_tables(engine: Engine) -> None:
 def _version_text(found: int | None) -> str:
     if found is not None and found > SCHEMA_VERSION:
         return f"the catalog has version {found}, this program knows {SCHEMA_VERSION}: use a newer program"
-    return f"the catalog has version {found}, this program needs {SCHEMA_VERSION}"
+    return f"the catalog has version {found}, this program can bring up {OLDEST} and later ones"
 
 
 def open_engine(text: str) -> Engine:
     """Connect, and make the tables if there are none; CatalogError. A new SQLite file is for its user alone."""
     url = _parse(text)
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite and url.database and url.database != ":memory:":
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         _make_private(Path(url.database))
     try:
-        engine = create_engine(url)
-        if sqlite:
-            _set_up_sqlite(engine)
+        engine = _engine(url)
         with ExitStack() as stack:
             stack.callback(engine.dispose)
             _make_tables(engine)
             stack.pop_all()
-    except (SQLAlchemyError, ImportError) as error:
-        raise CatalogError(f"catalog {url.render_as_string()}: {error}") from error
+    except (SQLAlchemyError, ImportError, MigrationError) as error:
+        # Without its query, which may have a password too.
+        raise CatalogError(f"catalog {url.set(query={}).render_as_string()}: {error}") from error
+    return engine
+
+
+def _engine(url: URL) -> Engine:
+    match url.get_backend_name():
+        case "sqlite":
+            engine = create_engine(url)
+            _set_up_sqlite(engine)
+        case "postgresql":
+            engine = create_engine(
+                url.set(drivername=_POSTGRESQL), isolation_level="READ COMMITTED", pool_pre_ping=True
+            )
+            _set_up_postgresql(engine)
+        case other:
+            raise CatalogError(f"the catalog is kept in SQLite or PostgreSQL, not in {other}")
     return engine

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from enum import Enum
-from typing import Any, TypeVar
+from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeDecorator
 
 from duplicator.catalog import records
+from duplicator.catalog.columns import EnumText, UtcTime
 from duplicator.status import Status
 from ndmp.enums import DigestAlgorithm
 
@@ -18,56 +25,20 @@ __all__ = [
     "SCHEMA_VERSION",
     "Base",
     "CopyRow",
+    "DriveRow",
     "EventRow",
     "FragmentRow",
     "ImageRow",
     "JobRow",
+    "LeaseRow",
     "SchemaRow",
+    "TapeFileRow",
+    "TryRow",
     "VolumeRow",
 ]
 
-SCHEMA_VERSION = 1
-"""Raised by one whenever a table changes."""
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, kept as UTC also where the database knows no zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            text = "a time without a zone"
-            raise ValueError(text)
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-_E = TypeVar("_E", bound=Enum)
-
-
-class EnumText(TypeDecorator[_E]):
-    """An enum kept as its text."""
-
-    impl = String(16)
-    cache_ok = True
-
-    def __init__(self, enum: type[_E]) -> None:
-        super().__init__()
-        self.enum = enum
-
-    def process_bind_param(self, value: _E | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(value.value)
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> _E | None:  # noqa: ANN401
-        return None if value is None else self.enum(value)
+SCHEMA_VERSION = 2
+"""Raised by one whenever a table changes; migrations.py brings older ones up."""
 
 
 class Base(DeclarativeBase):
@@ -102,15 +73,38 @@ class ImageRow(Base):
 class VolumeRow(Base):
     __tablename__ = "volumes"
     label: Mapped[str] = mapped_column(String(6), primary_key=True)
-    state: Mapped[records.VolumeState] = mapped_column(EnumText(records.VolumeState))
+    state: Mapped[records.VolumeState] = mapped_column(EnumText(records.VolumeState), index=True)
+    pool: Mapped[str]
+    barcode: Mapped[str] = mapped_column(index=True)
+    media: Mapped[str]
+    location: Mapped[str]
     tape_url: Mapped[str]
     files: Mapped[int]
     size: Mapped[int]
+    capacity: Mapped[int | None]
     created: Mapped[datetime]
+    last_written: Mapped[datetime | None]
+    mounts: Mapped[int]
+    generation: Mapped[int]
 
     def record(self) -> records.Volume:
         """The row as callers get it."""
-        return records.Volume(self.label, self.state, self.tape_url, self.files, self.size, self.created)
+        return records.Volume(
+            label=self.label,
+            state=self.state,
+            pool=self.pool,
+            barcode=self.barcode,
+            media=self.media,
+            location=self.location,
+            tape_url=self.tape_url,
+            files=self.files,
+            size=self.size,
+            capacity=self.capacity,
+            created=self.created,
+            last_written=self.last_written,
+            mounts=self.mounts,
+            generation=self.generation,
+        )
 
 
 class JobRow(Base):
@@ -127,14 +121,26 @@ class JobRow(Base):
     copy_id: Mapped[str | None] = mapped_column(String(36))
     source: Mapped[str]
     target: Mapped[str]
-    started: Mapped[datetime]
+    priority: Mapped[int]
+    tries: Mapped[int]
+    policy: Mapped[str]
+    route: Mapped[str]
+    agents: Mapped[str]
+    drive: Mapped[str]
+    volume: Mapped[str]
+    queued: Mapped[datetime]
+    not_before: Mapped[datetime | None]
+    started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     bytes_total: Mapped[int | None]
     bytes_moved: Mapped[int]
+    request: Mapped[str]
+    stop: Mapped[records.Stop | None] = mapped_column(EnumText(records.Stop))
     pid: Mapped[int]
     host: Mapped[str]
     process: Mapped[str]
     events: Mapped[list[EventRow]] = relationship(order_by="EventRow.id")
+    runs: Mapped[list[TryRow]] = relationship(order_by="TryRow.number")
 
     def record(self) -> records.Job:
         """The row as callers get it."""
@@ -149,47 +155,86 @@ class JobRow(Base):
             copy_id=self.copy_id,
             source=self.source,
             target=self.target,
+            priority=self.priority,
+            tries=self.tries,
+            policy=self.policy,
+            route=self.route,
+            agents=self.agents,
+            drive=self.drive,
+            volume=self.volume,
+            queued=self.queued,
+            not_before=self.not_before,
             started=self.started,
             ended=self.ended,
             bytes_total=self.bytes_total,
             bytes_moved=self.bytes_moved,
+            request=self.request,
+            stop=self.stop,
             pid=self.pid,
             host=self.host,
         )
+
+
+class TryRow(Base):
+    __tablename__ = "job_tries"
+    job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id, ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    status: Mapped[int | None]
+    reason: Mapped[str]
+
+    def record(self) -> records.JobTry:
+        """The row as callers get it."""
+        status = None if self.status is None else Status(self.status)
+        return records.JobTry(self.number, self.started, self.ended, status, self.reason)
 
 
 class EventRow(Base):
     __tablename__ = "job_events"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey(JobRow.id, ondelete="CASCADE"), index=True)
+    attempt: Mapped[int]
     time: Mapped[datetime]
     step: Mapped[str]
     text: Mapped[str]
 
     def record(self) -> records.JobEvent:
         """The row as callers get it."""
-        return records.JobEvent(self.time, self.step, self.text)
+        return records.JobEvent(self.time, self.step, self.text, self.attempt)
 
 
 class CopyRow(Base):
     __tablename__ = "copies"
+    __table_args__ = (UniqueConstraint("image_id", "number"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey(ImageRow.id), index=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey(ImageRow.id))
+    number: Mapped[int]
+    attempts: Mapped[int]
+    """How often it was begun, or gone on with."""
     job_id: Mapped[int | None] = mapped_column(ForeignKey(JobRow.id, ondelete="SET NULL"), index=True)
-    state: Mapped[records.CopyState] = mapped_column(EnumText(records.CopyState))
+    state: Mapped[records.CopyState] = mapped_column(EnumText(records.CopyState), index=True)
     tape_url: Mapped[str]
     algorithm: Mapped[int]
     record_bytes: Mapped[int]
     created: Mapped[datetime]
     validated: Mapped[datetime | None]
+    validation: Mapped[str]
+    expires: Mapped[datetime | None] = mapped_column(index=True)
+    route: Mapped[str]
     image: Mapped[ImageRow] = relationship(lazy="joined")
-    fragments: Mapped[list[FragmentRow]] = relationship(order_by="FragmentRow.index")
+    fragments: Mapped[list[FragmentRow]] = relationship(
+        order_by="FragmentRow.index",
+        primaryjoin="and_(CopyRow.id == FragmentRow.copy_id, FragmentRow.size.is_not(None))",
+        viewonly=True,
+    )
 
     def record(self) -> records.Copy:
         """The row as callers get it."""
         return records.Copy(
             id=self.id,
             image=self.image.record(),
+            number=self.number,
             job_id=self.job_id,
             state=self.state,
             tape_url=self.tape_url,
@@ -197,24 +242,98 @@ class CopyRow(Base):
             record_bytes=self.record_bytes,
             created=self.created,
             validated=self.validated,
+            validation=self.validation,
+            expires=self.expires,
+            route=self.route,
             fragments=tuple(row.record() for row in self.fragments),
         )
 
 
 class FragmentRow(Base):
+    """A fragment of a copy; without size and digest until it is committed."""
+
     __tablename__ = "fragments"
-    __table_args__ = (UniqueConstraint("volume", "file_sequence"),)
     copy_id: Mapped[str] = mapped_column(ForeignKey(CopyRow.id, ondelete="CASCADE"), primary_key=True)
     index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
-    volume: Mapped[str] = mapped_column(ForeignKey(VolumeRow.label))
-    file_sequence: Mapped[int]
-    size: Mapped[int]
-    blocks: Mapped[int]
-    digest: Mapped[bytes]
-    first_block: Mapped[int | None]
+    size: Mapped[int | None]
+    digest: Mapped[bytes | None]
+    sections: Mapped[list[TapeFileRow]] = relationship(order_by="TapeFileRow.section", viewonly=True)
 
     def record(self) -> records.Fragment:
-        """The row as callers get it."""
+        """The row as callers get it, once it is committed."""
+        assert self.size is not None
+        assert self.digest is not None
+        sections = tuple(row.part() for row in self.sections)
+        return records.Fragment(self.index, self.name, self.size, self.digest, sections)
+
+
+class TapeFileRow(Base):
+    """A tape file of a copy: a section of a fragment, or what is left of one (``fragment`` is empty then)."""
+
+    __tablename__ = "tape_files"
+    __table_args__ = (
+        ForeignKeyConstraint(["copy_id", "fragment"], [FragmentRow.copy_id, FragmentRow.index]),
+        UniqueConstraint("copy_id", "fragment", "section"),
+    )
+    volume: Mapped[str] = mapped_column(ForeignKey(VolumeRow.label), primary_key=True)
+    file_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    copy_id: Mapped[str] = mapped_column(ForeignKey(CopyRow.id))
+    fragment: Mapped[int | None]
+    """Empty: dead space, that no fragment needs."""
+    begun_as: Mapped[int]
+    """The fragment for which it was written."""
+    section: Mapped[int]
+    offset: Mapped[int]
+    size: Mapped[int]
+    blocks: Mapped[int]
+    first_block: Mapped[int | None]
+    room: Mapped[int]
+    """Bytes of its data blocks, padding included."""
+
+    def part(self) -> records.Section:
+        """The row as a section of its fragment."""
         place = self.volume, self.file_sequence
-        return records.Fragment(self.index, self.name, *place, self.size, self.blocks, self.digest, self.first_block)
+        return records.Section(self.section, *place, self.offset, self.size, self.blocks, self.first_block)
+
+    def record(self) -> records.TapeFile:
+        """The row as what the volume holds."""
+        return records.TapeFile(
+            volume=self.volume,
+            file_sequence=self.file_sequence,
+            copy_id=self.copy_id,
+            fragment=self.begun_as,
+            section=self.section,
+            size=self.room,
+            dead=self.fragment is None,
+        )
+
+
+class LeaseRow(Base):
+    __tablename__ = "leases"
+    kind: Mapped[records.ResourceKind] = mapped_column(EnumText(records.ResourceKind), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    job_id: Mapped[int | None]
+    pid: Mapped[int]
+    host: Mapped[str]
+    process: Mapped[str]
+    until: Mapped[datetime]
+    waits_for: Mapped[str]
+
+    def record(self) -> records.Lease:
+        """The row as callers get it."""
+        resource = records.Resource(self.kind, self.name)
+        return records.Lease(resource, self.owner, self.job_id, self.pid, self.host, self.until, self.waits_for)
+
+
+class DriveRow(Base):
+    __tablename__ = "drives"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    volume: Mapped[str]
+    last_used: Mapped[datetime | None]
+    down: Mapped[str]
+
+    def record(self) -> records.DriveUse:
+        """The row as callers get it."""
+        return records.DriveUse(self.name, self.volume, self.last_used, self.down)

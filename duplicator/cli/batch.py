@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import typer
 
-from duplicator.catalog import Catalog, CatalogError
+from duplicator.catalog import Catalog
 from duplicator.cli.documents import results_document
 from duplicator.cli.endings import Interrupted
-from duplicator.cli.failures import describe
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching
-from duplicator.plan import JobResult, Step
+from duplicator.job import NO_JOB, outlived
+from duplicator.plan import JobResult
 from duplicator.recorder import Watcher
-from duplicator.status import ExitCode, JobError, Status
+from duplicator.status import ExitCode, Status
 
 __all__ = ["Batch", "open_catalog"]
 
 _log: Final = logging.getLogger(__name__)
-_NO_JOB: Final = 0
-"""Number in the result of a job that the catalog did not number, or that did not live to tell."""
-Work = Callable[[Watcher], Awaitable[JobResult]]
+Work: TypeAlias = Callable[[Watcher], Awaitable[JobResult]]
+WatcherOf: TypeAlias = Callable[[str], Watcher]
+"""Makes who watches a job, by its title."""
 
 
 @contextmanager
@@ -46,18 +46,32 @@ class Batch:
 
     def run(self, jobs: Sequence[tuple[str, Work]]) -> None:
         """Run each titled job; complain about each that fails. A signal ends the running one, and the rest."""
+        self._watched(lambda watcher_of: self._all(jobs, watcher_of))
+
+    def run_many(self, work: Callable[[WatcherOf], Coroutine[Any, Any, Sequence[JobResult]]]) -> None:
+        """Run jobs that somebody else takes care of; the same otherwise."""
+
+        async def kept(watcher_of: WatcherOf) -> None:
+            for result in await work(watcher_of):
+                self._keep(result)
+
+        self._watched(kept)
+
+    def _watched(self, work: Callable[[WatcherOf], Coroutine[Any, Any, None]]) -> None:
         try:
-            with watching() as watcher:
-                run(self._all(jobs, watcher))
+            with watching() as watcher_of:
+                run(work(watcher_of))
         except Interrupted as interrupted:
             self._interrupted = interrupted
 
-    async def _all(self, jobs: Sequence[tuple[str, Work]], watcher: Callable[[str], Watcher]) -> None:
+    async def _all(self, jobs: Sequence[tuple[str, Work]], watcher_of: WatcherOf) -> None:
         for title, work in jobs:
-            result = await _result(title, work(watcher(title)))
-            self.results.append(result)
-            if result.status != Status.SUCCESS:
-                complain(f"ndmpdup: {plain(_failure(result))}")
+            self._keep(await outlived(title, work(watcher_of(title))))
+
+    def _keep(self, result: JobResult) -> None:
+        self.results.append(result)
+        if result.status != Status.SUCCESS:
+            complain(f"ndmpdup: {plain(_failure(result))}")
 
     @property
     def interrupted(self) -> bool:
@@ -83,40 +97,9 @@ class Batch:
                 raise typer.Exit(ExitCode.FAILED)
 
 
-async def _result(title: str, work: Awaitable[JobResult]) -> JobResult:
-    """How the job ended; an error that escapes it is a failure like any other, so that the next job runs."""
-    try:
-        return await work
-    except Exception as error:  # noqa: BLE001
-        if describe(error) is None:
-            _log.exception("the job of %s stopped at a bug", title)
-        return _stopped(title, error)
-
-
-def _stopped(title: str, error: Exception) -> JobResult:
-    """The result of a job that gave none; its number is not known here."""
-    status, step, reason = Status.NDMP_FAILURE, Step.PREPARE.value, f"{type(error).__name__}: {error}"
-    if isinstance(error, JobError):
-        status, step, reason = error.status, error.step, error.reason
-    elif isinstance(error, CatalogError):
-        status, reason = Status.CATALOG_FAILED, str(error)
-    return JobResult(
-        job_id=_NO_JOB,
-        status=status,
-        step=step,
-        reason=reason,
-        image=title,
-        copy_id=None,
-        volume=None,
-        size=0,
-        move_seconds=0.0,
-        validated=False,
-    )
-
-
 def _failure(result: JobResult) -> str:
     status = result.status
-    job = f"job {result.job_id} ({result.image})" if result.job_id != _NO_JOB else result.image
+    job = f"job {result.job_id} ({result.image})" if result.job_id != NO_JOB else result.image
     what = f"{job}: status {int(status)}, {status.text}"
     return f"{what}; step {result.step!r}: {result.reason or status.text}. {status.hint}".rstrip()
 

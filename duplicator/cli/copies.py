@@ -62,7 +62,7 @@ def _table(found: Sequence[Copy]) -> None:
             copy.image.name,
             size_text(copy.image.size),
             f"{len(copy.fragments)} of {copy.image.fragments}",
-            " ".join(dict.fromkeys(fragment.volume for fragment in copy.fragments)) or "-",
+            " ".join(copy.volumes) or "-",
             digest_name(copy.algorithm),
             time_text(copy.validated),
             copy.tape_url,

@@ -13,18 +13,27 @@ from duplicator.urls import UrlError
 from ndmp.errors import NdmpError
 from scsi.errors import DeviceUrlError, ScsiError
 
-__all__ = ["ELSEWHERE", "describe"]
+__all__ = ["ELSEWHERE", "FAILED_ELSEWHERE", "describe"]
 
 _USAGE = (UsageProblem, UrlError, CredentialError, DeviceUrlError)
 _FAILED = (NdmpError, ScsiError, OSError)
 ELSEWHERE: Final[Mapping[str, str]] = {
     "duplicator.ansi": "LabelError",
     "duplicator.catalog": "CatalogError",
+    "duplicator.config": "ConfigError",
     "duplicator.conformance.reports.baseline": "BaselineError",
+    "duplicator.media.naming": "VolumeNameError",
+    "duplicator.media.pools": "PoolError",
+    "duplicator.media.scanner": "ScannerMissingError",
     "duplicator.trees": "TreeError",
     "duplicator.units": "UnitError",
 }
 """Errors of usage too, by module. These are slow to load, and whose module is not loaded cannot have been raised."""
+FAILED_ELSEWHERE: Final[Mapping[str, str]] = {
+    "duplicator.media.holding": "VolumeInUseError",
+    "duplicator.media.scanner": "ScannerError",
+}
+"""The same for errors of what was tried."""
 
 
 def describe(error: Exception) -> tuple[int, str] | None:
@@ -34,14 +43,14 @@ def describe(error: Exception) -> tuple[int, str] | None:
         return ExitCode.FAILED, ""
     if isinstance(error, Interrupted):
         return error.exit_code, str(error)
-    if isinstance(error, (*_USAGE, *_loaded())):
+    if isinstance(error, (*_USAGE, *_loaded(ELSEWHERE))):
         return ExitCode.USAGE, str(error)
     if isinstance(error, JobError):
         return ExitCode.FAILED, f"{error}. {error.status.hint}"
-    if isinstance(error, _FAILED):
+    if isinstance(error, (*_FAILED, *_loaded(FAILED_ELSEWHERE))):
         return ExitCode.FAILED, str(error)
     return None
 
 
-def _loaded() -> tuple[type[Exception], ...]:
-    return tuple(getattr(sys.modules[module], name) for module, name in ELSEWHERE.items() if module in sys.modules)
+def _loaded(errors: Mapping[str, str]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in errors.items() if module in sys.modules)

@@ -8,8 +8,11 @@ from typing import Annotated, Final
 import typer
 
 from duplicator.cli import changer as library
+from duplicator.cli import config as configuration
+from duplicator.cli import media as volumes
 from duplicator.cli import tape_blocks as blocks
 from duplicator.cli import tape_drive as drive
+from duplicator.cli.agent import agent
 from duplicator.cli.command import command, configure_logging
 from duplicator.cli.conformance import conformance
 from duplicator.cli.copies import copies
@@ -19,7 +22,11 @@ from duplicator.cli.duplicate import duplicate
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
+from duplicator.cli.media_label import label
+from duplicator.cli.media_moves import export_volumes, import_volumes
+from duplicator.cli.media_scan import scan
 from duplicator.cli.probe import probe
+from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
@@ -37,6 +44,8 @@ app = typer.Typer(
 )
 _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cartridge)
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
+_media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
+_config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -44,10 +53,15 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "verify": verify,
     "restore": restore,
     "jobs": jobs,
+    "run": run,
+    "cancel": cancel,
+    "suspend": suspend,
+    "resume": resume,
     "copies": copies,
     "images": images,
     "probe": probe,
     "serve": serve,
+    "agent": agent,
     "decode": decode,
     "conformance": conformance,
 }
@@ -80,6 +94,21 @@ _CHANGER_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "initialize": library.initialize,
     "create": library.create,
 }
+_CONFIG_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "check": configuration.check,
+    "show": configuration.show,
+    "example": configuration.example,
+}
+_MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "add": volumes.add,
+    "list": volumes.list_volumes,
+    "label": label,
+    "scan": scan,
+    "export": export_volumes,
+    "import": import_volumes,
+    "suspend": volumes.suspend,
+    "forget": volumes.forget,
+}
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
@@ -89,8 +118,14 @@ for _name, _function in _TAPE_VERBS.items():
     _tape.command(_name, context_settings=_NEGATIVE_NUMBERS if _name == "space" else None)(command(_function))
 for _name, _function in _CHANGER_VERBS.items():
     _changer.command(_name)(command(_function))
+for _name, _function in _CONFIG_VERBS.items():
+    _config.command(_name)(command(_function))
+for _name, _function in _MEDIA_VERBS.items():
+    _media.command(_name, cls=GroupedCommand)(command(_function))
 app.add_typer(_tape, name="tape")
 app.add_typer(_changer, name="changer")
+app.add_typer(_media, name="media")
+app.add_typer(_config, name="config")
 
 
 def _show_version(wanted: bool) -> None:

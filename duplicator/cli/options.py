@@ -18,6 +18,7 @@ from duplicator.urls import HostPort, NdmpUrl, UrlError
 
 __all__ = [
     "CatalogUrl",
+    "ConfigFile",
     "ConnectTimeout",
     "FromPasswordFile",
     "FromTape",
@@ -35,6 +36,7 @@ __all__ = [
     "client_tls",
     "deadlines",
     "find_place",
+    "is_url",
     "parse_listen",
     "parse_ndmp_url",
 ]
@@ -82,12 +84,23 @@ CatalogUrl = Annotated[
         show_default=False,
     ),
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar="NDMPDUP_CONFIG",
+        help="The configuration. Default: ndmpdup.toml of this folder, else that of your configuration folder.",
+        show_default=False,
+    ),
+]
 FromTape = Annotated[
     str | None,
     typer.Option(
         "--from",
-        metavar="URL",
-        help="ndmp[s]://USER@HOST:PORT/TAPE: the drive that holds the volume. Default: the one that wrote the copy.",
+        metavar="URL|UNIT",
+        help="ndmp[s]://USER@HOST:PORT/TAPE, the drive that holds the volume, or a tape unit of the configuration, whose "
+        "drives and robots are used. Default: the drive that wrote the copy.",
         show_default=False,
     ),
 ]
@@ -165,3 +178,8 @@ def find_place(url: NdmpUrl, file: Path | None, role: Role, *, tls: ClientTls = 
     if tls.required and not url.tls:
         raise UsageProblem(f"TLS is required, and {url} is not under TLS: write ndmps://")
     return Place(url, find_password(url.user, url.host, url.port, file=file, role=role), tls)
+
+
+def is_url(text: str) -> bool:
+    """Whether it is meant as an address, not as a name of the configuration."""
+    return text.lower().startswith(("ndmp:", "ndmps:"))

@@ -21,9 +21,10 @@ from rich.text import Text
 
 from duplicator.cli.terminal import complain, plain, rate_text, size_text, stderr_console
 from duplicator.plan import Step
+from duplicator.recorder import Progress as JobProgress
 from duplicator.recorder import Watcher
 
-__all__ = ["LineWatcher", "watching"]
+__all__ = ["LineWatcher", "progress_text", "watching"]
 
 _LINE_INTERVAL: Final = 5.0
 """Seconds between lines of progress."""
@@ -55,21 +56,18 @@ class LineWatcher:
     def __init__(self, write: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
         self._clock = clock
-        self._last = (clock(), 0)
+        self._last = clock()
 
     def step(self, job_id: int, step: str, text: str) -> None:
         """See Watcher."""
         self._line(job_id, f"{step}: {text}")
 
-    def progress(self, job_id: int, bytes_moved: int, bytes_total: int) -> None:
+    def progress(self, job_id: int, progress: JobProgress) -> None:
         """See Watcher."""
-        now, (before, moved_before) = self._clock(), self._last
-        if now - before < _LINE_INTERVAL:
-            return
-        self._last = (now, bytes_moved)
-        share = f" ({bytes_moved * 100 // bytes_total} %)" if bytes_total else ""
-        speed = rate_text(max(0, bytes_moved - moved_before), now - before)
-        self._line(job_id, f"{size_text(bytes_moved)} of {size_text(bytes_total)}{share}, {speed}")
+        now = self._clock()
+        if now - self._last >= _LINE_INTERVAL:
+            self._last = now
+            self._line(job_id, progress_text(progress))
 
     def _line(self, job_id: int, text: str) -> None:
         now = datetime.now().astimezone()
@@ -88,6 +86,22 @@ class _BarWatcher:
         shown = plain(text) if step == Step.DONE.value or text.startswith("status ") else step
         self._bars.update(self._bar, step=Text(f"job {job_id}: {shown}").plain)
 
-    def progress(self, job_id: int, bytes_moved: int, bytes_total: int) -> None:
+    def progress(self, job_id: int, progress: JobProgress) -> None:
         """See Watcher."""
-        self._bars.update(self._bar, completed=bytes_moved, total=bytes_total)
+        self._bars.update(self._bar, completed=progress.bytes_moved, total=progress.bytes_total, step=_scene(progress))
+
+
+def progress_text(progress: JobProgress) -> str:
+    """How far a job is, in one line."""
+    moved, total = progress.bytes_moved, progress.bytes_total
+    share = f" ({moved * 100 // total} %)" if total else ""
+    rates = f"{rate_text(round(progress.rate_now), 1)} now, {rate_text(round(progress.rate_overall), 1)} overall"
+    left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
+    return f"{size_text(moved)} of {size_text(total)}{share}, {rates}{left}; {_scene(progress)}"
+
+
+def _scene(progress: JobProgress) -> str:
+    """Where the data goes, and what both sides last said."""
+    movers = [f"{role} {state.name.lower()}" for role, state in progress.movers.items()]
+    volume = [f"volume {progress.volume}"] if progress.volume else []
+    return plain(", ".join([*volume, *movers, *([progress.told] if progress.told else [])]))

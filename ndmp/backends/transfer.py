@@ -253,20 +253,29 @@ class DataPath(DataEnd, Protocol):
 
 
 class TapeDigest(Protocol):
-    """A digest being read back from an open tape, in the background."""
+    """A digest of one stretch of an open tape that is being read back, in the background."""
 
     def bytes_done(self) -> int:
-        """Bytes digested so far."""
+        """Bytes of this stretch digested so far."""
         ...
 
     def stop(self) -> None:
         """End it early; returns when the tape is no longer in use."""
         ...
 
+    def read_on(
+        self, size: int, record_bytes: int, device: RecordDevice, report: Callable[[TapeDigestDone], None]
+    ) -> TapeDigest:
+        """Go on with the digest in another stretch, of any tape. Once at most, and after NO_ERR alone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TapeDigestDone:
-    """Outcome of a digest: ``size`` bytes in ``records`` records. ``padding_clean``: all past the size was zero."""
+    """Outcome of a stretch: ``size`` bytes in ``records`` records. ``padding_clean``: all past the size was zero.
+
+    ``digest`` covers the stretches before it as well.
+    """
 
     error: Error
     size: int

@@ -221,10 +221,14 @@ class Site:
 
     def start(self, *words: str | Path) -> Running:
         """Start a command."""
+        return self.start_module("duplicator.cli.main", *words)
+
+    def start_module(self, module: str, *words: str | Path) -> Running:
+        """Start a module."""
         out = self.folder / f"out-{len(self._started)}"
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
         environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1"}
-        command = [sys.executable, "-m", "duplicator.cli.main", *map(str, words)]
+        command = [sys.executable, "-m", module, *map(str, words)]
         with out.open("wb") as stdout:
             process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
         running = Running(process, out)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from duplicator.catalog import Catalog, CopyState, Fragment, JobKind, JobState
+from duplicator.catalog import Catalog, CopyState, Fragment, JobKind, JobState, Section
 from duplicator.cli.main import app
 from duplicator.status import Status
 from ndmp.enums import DigestAlgorithm
@@ -39,7 +39,8 @@ def catalog_url(tmp_path: Path) -> str:
             catalog.event(job, "move data", f"fragment {number}", time=NOON)
             catalog.progress(job, 500_000, bytes_total=1_500_000)
         catalog.add_volume("ND0001", tape_url="ndmp://u@t:2/d")
-        catalog.add_fragments(IDS[0], [Fragment(0, "", "ND0001", 1, 1_500_000, 23, b"\xab" * 32, None)])
+        section = Section(1, "ND0001", 1, 0, 1_500_000, 23, None)
+        catalog.add_fragments(IDS[0], [Fragment(0, "", 1_500_000, b"\xab" * 32, (section,))])
         catalog.set_copy_state(IDS[0], CopyState.VALID, time=NOON)
         catalog.set_copy_state(IDS[1], CopyState.FAILED)
         catalog.progress(1, 1_500_000)

@@ -9,6 +9,8 @@ import pytest
 from duplicator.cli.command import configure_logging
 from duplicator.cli.terminal import plain, rate_text, size_text
 from duplicator.cli.watching import LineWatcher
+from duplicator.recorder import Progress
+from ndmp.enums import MoverState
 
 
 def test_sizes() -> None:
@@ -50,13 +52,21 @@ def test_lines_of_a_job() -> None:
     watcher = LineWatcher(lines.append, clock=lambda: next(times))
     watcher.step(3, "move data", "now\x07")
     for moved in (1, 10_000_000, 11_000_000, 40_000_000):
-        watcher.progress(3, moved, 40_000_000)
+        watcher.progress(3, progress(moved))
+    where = "volume ND0001, appliance active, tape server paused, mover paused, E\\x07M"
     # The time of day in front is not looked at.
     assert [line[20:] for line in lines] == [
         "job 3: move data: now\\x07",
-        "job 3: 10.0 MB of 40.0 MB (25 %), 2.0 MB/s",
-        "job 3: 40.0 MB of 40.0 MB (100 %), 6.0 MB/s",
+        f"job 3: 10.0 MB of 40.0 MB (25 %), 3.0 MB/s now, 2.0 MB/s overall, 15 s left; {where}",
+        f"job 3: 40.0 MB of 40.0 MB (100 %), 3.0 MB/s now, 2.0 MB/s overall, 0 s left; {where}",
     ]
+
+
+def progress(moved: int) -> Progress:
+    """Something to show, with a hostile word in it."""
+    movers = {"appliance": MoverState.ACTIVE, "tape server": MoverState.PAUSED}
+    left = (40_000_000 - moved) / 2e6
+    return Progress("big", "ND0001", moved, 40_000_000, 3e6, 2e6, left, movers, "mover paused, E\x07M")
 
 
 def test_log_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from duplicator.credentials import Secret
 from duplicator.engine import duplicate
 from duplicator.mover import SocketMovers
 from duplicator.plan import CopyRequest, JobResult, Place
+from duplicator.recorder import Progress
 from duplicator.status import Status
 from duplicator.units import DirectoryUnits
 from duplicator.urls import NdmpUrl
@@ -25,7 +26,7 @@ class Nobody:
     def step(self, job_id: int, step: str, text: str) -> None:
         """Nobody watches."""
 
-    def progress(self, job_id: int, bytes_moved: int, bytes_total: int) -> None:
+    def progress(self, job_id: int, progress: Progress) -> None:
         """Nobody watches."""
 
 

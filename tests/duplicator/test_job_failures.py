@@ -191,7 +191,8 @@ def test_a_full_tape(tmp_path: Path) -> None:
             good = site.duplicate("small", source=host.url("lsu"), target=host.url("drive"))
             assert good.code == 0, good.err
             copies.append(good.document["jobs"][0]["copy"])
-            ended = site.duplicate(image, source=host.url("lsu"), target=host.url("drive"))
+            alone = ("--no-span",)
+            ended = site.duplicate(image, source=host.url("lsu"), target=host.url("drive"), options=alone)
             assert ended.code == 1, image
             (job,) = ended.document["jobs"]
             assert (job["status"], job["step"]) == (166, "move data"), (image, ended.err)
@@ -199,7 +200,9 @@ def test_a_full_tape(tmp_path: Path) -> None:
             assert job["reason"] in ended.err
             with Catalog(site.catalog) as catalog:
                 assert catalog.job(job["job"]).status == 166
-                assert catalog.copy(job["copy"]).state is CopyState.FAILED
+                # A first fragment that is whole can be gone on with; what was not is cut back.
+                left = CopyState.INCOMPLETE if image == "parts" else CopyState.FAILED
+                assert catalog.copy(job["copy"]).state is left
                 numbers = [catalog.copy(copy).fragments[0].file_sequence for copy in copies]
             assert numbers == [*range(1, number + 1)]
         verified = site.verify(copies, host.url("drive"))
@@ -220,7 +223,7 @@ def test_the_tape_server_is_killed_before_the_data_flows(scene: Scene) -> None:
     scene.tape.kill()
     scene.appliance.resume()
     ended = job.end()
-    scene.check_failed(ended, 40, "tape server", "closed the connection", step="read side: set up mover")
+    scene.check_failed(ended, 40, "tape server", "closed the connection", step="write side: set up mover")
     scene.tape = scene.start_tape()
     scene.check_usable(cut_back=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -176,9 +177,27 @@ def test_file_identifier() -> None:
 
 
 def test_end_of_volume_group() -> None:
-    blocks = trailer_labels(replace(TRAILER, continues=True))
+    trailer = replace(TRAILER, continues=True, size=16 * 65536, digest=b"", algorithm=DigestAlgorithm.NONE)
+    blocks = trailer_labels(trailer)
     assert (blocks[0][:4], blocks[1][:4]) == (b"EOV1", b"EOV2")
-    assert parse_trailer(blocks).continues
+    assert parse_trailer(blocks) == trailer
+
+
+LATER = replace(
+    HEADER, section=2, sequence=1, later_volume="ND0002", first_sequence=7, offset=16 * 65536, attempt=3, fragment=0
+)
+
+
+def test_a_later_section_names_its_file_and_itself() -> None:
+    """The columns are those of the file as it began; where this section lies is in the user labels."""
+    blocks = header_labels(LATER)
+    first = line(*[(1, 80, HDR1.decode()), (28, 31, "0002"), (32, 35, "0007")])
+    assert blocks[0] == first
+    pairs = independent_pairs(blocks)
+    assert (pairs["VOLUME"], pairs["SEQUENCE"], pairs["FIRST"]) == ("nd0002", "1", "7")
+    assert (pairs["OFFSET"], pairs["TRY"]) == ("1048576", "3")
+    assert parse_header(blocks) == LATER
+    assert (LATER.volume, HEADER.volume) == ("ND0002", "ND0001")
 
 
 def test_longest_names_fit() -> None:
@@ -212,6 +231,16 @@ u64 = st.integers(0, 2**64 - 1)
 
 
 @st.composite
+def later_sections(draw: st.DrawFn) -> dict[str, Any]:
+    section = draw(st.integers(1, 9999))
+    if section == 1:
+        return {}
+    volume = draw(st.from_regex("[A-Z0-9]{1,6}", fullmatch=True))
+    first = draw(st.integers(1, 2**40))
+    return {"section": section, "later_volume": volume, "first_sequence": first, "offset": draw(u64)}
+
+
+@st.composite
 def trailers(draw: st.DrawFn) -> FileTrailer:
     fragments = draw(st.integers(1, 2**64 - 1))
     header = FileHeader(
@@ -228,17 +257,19 @@ def trailers(draw: st.DrawFn) -> FileTrailer:
         fragment_name=draw(st.just("") | names),
         record_bytes=draw(st.integers(1, 2**32 - 1)),
         created=draw(st.integers(0, 4_102_444_799)),
-        section=draw(st.integers(1, 9999)),
+        **draw(later_sections()),
+        attempt=draw(st.integers(1, 2**64 - 1)),
         expires=draw(st.dates(date(1970, 1, 1), NEVER)),
     )
-    blocks = draw(u64)
+    blocks, continues = draw(u64), draw(st.booleans())
+    room = blocks * header.record_bytes
     return FileTrailer(
         header=header,
         blocks=blocks,
-        size=draw(st.integers(0, blocks * header.record_bytes)),
+        size=room if continues else draw(st.integers(0, room)),
         algorithm=draw(st.sampled_from(DigestAlgorithm)),
         digest=draw(st.binary(max_size=32)),
-        continues=draw(st.booleans()),
+        continues=continues,
     )
 
 
@@ -341,6 +372,11 @@ def test_values_that_no_label_can_hold_are_refused() -> None:
         ({"fragment_name": "a/b"}, "slash"),
         ({"sequence": 0}, "sequence"),
         ({"section": 10_000}, "section"),
+        ({"section": 2}, "later section"),
+        ({"offset": 1}, "later section"),
+        ({"later_volume": "ND0002"}, "later section"),
+        ({"section": 2, "later_volume": "nd0002", "first_sequence": 1}, "volume id"),
+        ({"attempt": 0}, "attempts"),
         ({"fragment": 1}, "no fragment 1 of 1"),
         ({"record_bytes": 0}, "record size"),
         ({"record_bytes": 2**32}, "record size"),
@@ -353,6 +389,8 @@ def test_values_that_no_label_can_hold_are_refused() -> None:
             replace(HEADER, **change)
     with pytest.raises(LabelError, match="year 2100"):
         header_labels(replace(HEADER, expires=date(2100, 1, 1)))
+    with pytest.raises(LabelError, match="whole record"):
+        replace(TRAILER, continues=True)
     with pytest.raises(LabelError, match="32 bytes"):
         replace(TRAILER, digest=bytes(33))
     with pytest.raises(LabelError, match="user labels"):

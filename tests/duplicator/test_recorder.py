@@ -15,7 +15,7 @@ from duplicator.catalog import Catalog, JobKind, JobState
 from duplicator.cli.batch import Batch
 from duplicator.job import Outcome, recorded, result, tidy
 from duplicator.plan import JobResult, Step
-from duplicator.recorder import Recorder, Watcher
+from duplicator.recorder import Progress, Recorder, Watcher
 from duplicator.status import JobError, Status
 
 CATALOG_FAILED = 220
@@ -32,7 +32,7 @@ class Lines:
         """See Watcher."""
         self.lines.append(f"{step}: {text}")
 
-    def progress(self, job_id: int, bytes_moved: int, bytes_total: int) -> None:
+    def progress(self, job_id: int, progress: Progress) -> None:
         """See Watcher."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from duplicator.status import ExitCode, JobError, Status, exit_code
 
-FIELD_NUMBERS = """0 1 13 14 40 41 83 84 85 86 87 93 94 96 99 129 147 150 168 172 190 191 213 2001 2006 2009"""
+FIELD_NUMBERS = """0 1 13 14 40 41 83 84 85 86 87 93 94 96 99 129 147 150 164 168 172 190 191 213 2001 2006 2009"""
 
 
 def test_the_numbers_of_the_field_have_names_and_words() -> None:

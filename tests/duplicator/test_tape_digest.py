@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import xxhash
 
 from duplicator.mover import SocketMovers
-from ndmp.backends import RecordDevice, TapeDigestDone
+from ndmp.backends import RecordDevice, TapeDigest, TapeDigestDone
 from ndmp.enums import DigestAlgorithm, Error
 from ndmp.errors import ReplyError
 from tests.duplicator.datapath import (
@@ -44,13 +45,20 @@ def expected(algorithm: DigestAlgorithm, content: bytes) -> bytes:
 
 def digested(device: RecordDevice, size: int, record: int, algorithm: DigestAlgorithm = SHA256) -> TapeDigestDone:
     """Run one digest to its end."""
+    return ended(partial(SocketMovers().tape_digest, algorithm), device, size, record)[0]
+
+
+def ended(
+    begin: Callable[..., TapeDigest], device: RecordDevice, size: int, record: int
+) -> tuple[TapeDigestDone, TapeDigest]:
+    """The outcome of a stretch, and what goes on with it."""
     done: queue.Queue[TapeDigestDone] = queue.Queue()
-    running = SocketMovers().tape_digest(algorithm, size, record, device, done.put)
+    running = begin(size, record, device, done.put)
     outcome = done.get(timeout=DEADLINE)
     assert running.bytes_done() == outcome.size
     running.stop()  # after its end this changes nothing
     assert done.empty()
-    return outcome
+    return outcome, running
 
 
 @pytest.mark.parametrize("record", [1, 80, 10240, 65536, 3 << 20])
@@ -146,6 +154,48 @@ def test_abort_waits_for_the_read_under_way_and_tells_how_far_it_came(tmp_path: 
     assert outcome.error != Error.NO_ERR
     assert (outcome.size, outcome.records) == (1 << 20, 16)
     assert outcome.digest == expected(SHA256, stream(3 << 20)[: 1 << 20])
+
+
+@pytest.mark.parametrize("algorithm", [SHA256, XXH3, NONE])
+def test_one_digest_of_stretches_on_several_tapes(tmp_path: Path, algorithm: DigestAlgorithm) -> None:
+    """Of other records, of no bytes, of more than a batch, and of a part of a record; each tells of itself alone."""
+    content = stream(3 << 20)
+    stretches = [(80, 160), (80, 0), (65536, 2 << 20), (512, 1024), (10240, 12000), (512, 700)]
+    begin: Callable[..., TapeDigest] = partial(SocketMovers().tape_digest, algorithm)
+    at = 0
+    for number, (record, size) in enumerate(stretches):
+        laid = content[at : at + size] + bytes(-size % record)
+        path = recorded(tmp_path / f"VT{number:04}", [b"label", None, laid, None, b"behind"], block_bytes=record)
+        with open_tape(path) as tape:
+            tape.space_filemarks(1)
+            done, running = ended(begin, tape, size, record)
+            records = -(-size // record)
+            assert (tape.status().file_num, tape.status().block_num) == (1, records)
+        at += size
+        assert done == TapeDigestDone(Error.NO_ERR, size, records, expected(algorithm, content[:at]), True), number
+        begin = running.read_on
+
+
+def test_padding_of_an_earlier_stretch_is_told_once(tmp_path: Path) -> None:
+    first, last = (
+        recorded(tmp_path / "VT1", [b"a" * 50 + b"x" * 30]),
+        recorded(tmp_path / "VT2", [b"b" * 50 + bytes(30)]),
+    )
+    with open_tape(first) as tape:
+        done, running = ended(partial(SocketMovers().tape_digest, SHA256), tape, 50, 80)
+        assert not done.padding_clean
+    with open_tape(last) as tape:
+        done, _ = ended(running.read_on, tape, 50, 80)
+    assert done == TapeDigestDone(Error.NO_ERR, 50, 1, expected(SHA256, b"a" * 50 + b"b" * 50), True)
+
+
+def test_a_stretch_that_ends_early_tells_of_all_before_it(tmp_path: Path) -> None:
+    with open_tape(recorded(tmp_path / "VT1", [stream(160)], block_bytes=80)) as tape:
+        _, running = ended(partial(SocketMovers().tape_digest, SHA256), tape, 160, 80)
+    with open_tape(recorded(tmp_path / "VT2", [bytes(80), None])) as tape:
+        done, _ = ended(running.read_on, tape, 160, 80)
+    assert (done.error, done.size, done.records) == (Error.EOF, 80, 1)
+    assert done.digest == expected(SHA256, stream(160) + bytes(80))
 
 
 def test_an_algorithm_that_is_not_computed_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.duplicator.processes import Ended, Site
+from tests.duplicator.processes import SECRET, Ended, Site
 from tests.interop.sites import site_within
 from tests.kernel.tgt import TARGET, TgtLibrary, tgt_library
 from tests.peers import Namespace
@@ -127,6 +128,27 @@ def test_a_duplication(site: Site, tgtd: TgtLibrary, tmp_path: Path) -> None:
     (job,) = ended.document["jobs"]
     assert (job["status"], job["validated"], job["bytes"]) == (0, True, 3_000_001)
     assert site.verify([job["copy"]], server.url("drive")).code == 0
+    assert "Traceback" not in server.log
+
+
+def test_volumes_come_and_go(site: Site, namespace: Namespace, tmp_path: Path) -> None:
+    """By the robot of tgtd's library, which our host serves with its drive."""
+    folder = tmp_path / "named"
+    folder.mkdir()
+    with tgt_library(namespace, folder, barcodes=("RV0001L3", "RV0002L3")) as tgtd:
+        server = site.serve("--tape", f"drive={tgtd.drive_url}", "--changer", f"robot={tgtd.changer_url}")
+        words = (SECRET, "10", server.url("robot"), server.url("drive"))
+        steps = ("mount:0:RV0001", "mount:0:RV0002", "mount:0:RV0002", "mount:0:RV0009", "dismount:0", "inventory")
+        done = namespace.run([sys.executable, "-m", "tests.interop.mounting", *words, *steps])
+        *mounts, missing, dismounted, inventory = json.loads(done.stdout)
+    assert [each["status"] for each in (*mounts, missing, dismounted)] == [0, 0, 0, 96, 0], done.stdout
+    assert mounts[1]["notes"] == [
+        "RV0001L3 was carried from drive 2 to slot 1000",
+        "RV0002L3 was carried from slot 1001 to drive 2",
+        "volume RV0002 is in drive d0",
+    ]
+    assert mounts[2]["notes"] == ["volume RV0002 is in drive d0"]
+    assert inventory == {"1000": "RV0001L3", "1001": "RV0002L3"}
     assert "Traceback" not in server.log
 
 

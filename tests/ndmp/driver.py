@@ -90,7 +90,7 @@ class Driver:
     def happen(self, event: MoverEvent | DataEvent | TapeDigestDone) -> list[Post]:
         """Let the newest mover, data path or digest report; the posts that follow."""
         if isinstance(event, TapeDigestDone):
-            self.movers.digests[-1].report(event)
+            self.movers.digests[-1].end(event)
         elif isinstance(event, MoverEvent):
             self.movers.made[-1].report(event)
         else:
@@ -109,7 +109,7 @@ class Driver:
             self._reports.pop(0)()
         return self.session.take_output()
 
-    def go(self, *steps: Request[Any] | MoverEvent | DataEvent) -> Driver:
+    def go(self, *steps: Request[Any] | MoverEvent | DataEvent | TapeDigestDone) -> Driver:
         """Do all of these; none is refused."""
         for step in steps:
             if isinstance(step, Request):
@@ -123,6 +123,7 @@ _LOGGED_IN: tuple[Any, ...] = (LOGIN,)
 _SIZED: tuple[Any, ...] = (LOGIN, MoverSetRecordSize(512), MoverSetWindow(0, ONES))
 _WRITABLE: tuple[Any, ...] = (*_SIZED, TapeOpen("t", TapeOpenMode.RDWR))
 _LISTEN: tuple[Any, ...] = (*_WRITABLE, MoverListen(MoverMode.READ, AddressType.TCP))
+_DIGEST: tuple[Any, ...] = (*_WRITABLE, FseTapeDigestStart(DigestAlgorithm.SHA256, 10, 512))
 _ACTIVE: tuple[Any, ...] = (*_LISTEN, MoverStarted(TcpAddress("127.0.0.9", 9)))
 SITUATIONS: dict[str, tuple[Any, ...]] = {
     "new": (),
@@ -136,6 +137,7 @@ SITUATIONS: dict[str, tuple[Any, ...]] = {
     "halted": (*_ACTIVE, MoverAbort()),
     "file": (*_SIZED, FseOpenRead("u", "img", 0, DigestAlgorithm.NONE)),
     "newfile": (*_SIZED, FseOpenWrite("u", "new", 0, "", 5, DigestAlgorithm.NONE)),
-    "digest": (*_WRITABLE, FseTapeDigestStart(DigestAlgorithm.SHA256, 10, 512)),
+    "digest": _DIGEST,
+    "digested": (*_DIGEST, TapeDigestDone(Error.NO_ERR, 10, 1, b"digest", padding_clean=True)),
 }
 """How to bring a session into each situation."""

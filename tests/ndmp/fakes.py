@@ -303,13 +303,28 @@ class ScriptedDigest:
     """A tape digest that ends when the test, or the host, says so."""
 
     report: Callable[[TapeDigestDone], None]
+    made: list[ScriptedDigest]
+    asked: tuple[DigestAlgorithm | ScriptedDigest, int, int]
+    """Its algorithm, or the digest it goes on with; bytes; bytes of the largest record."""
+    device: RecordDevice
     stopped: int = 0
+    has_ended: bool = False
 
     def bytes_done(self) -> int:
         return 5
 
+    def end(self, done: TapeDigestDone) -> None:
+        self.has_ended = True
+        self.report(done)
+
     def stop(self) -> None:
         self.stopped += 1
+
+    def read_on(
+        self, size: int, record_bytes: int, device: RecordDevice, report: Callable[[TapeDigestDone], None]
+    ) -> ScriptedDigest:
+        self.made.append(ScriptedDigest(report, self.made, (self, size, record_bytes), device))
+        return self.made[-1]
 
 
 @dataclass
@@ -346,7 +361,7 @@ class ScriptedMovers:
         device: RecordDevice,
         report: Callable[[TapeDigestDone], None],
     ) -> ScriptedDigest:
-        self.digests.append(ScriptedDigest(report))
+        self.digests.append(ScriptedDigest(report, self.digests, (algorithm, size, record_bytes), device))
         return self.digests[-1]
 
 

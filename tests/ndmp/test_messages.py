@@ -269,6 +269,8 @@ ROWS: list[tuple[Any, str]] = [
     (f.FseTapeDigestGetStateReply(OK, TapeDigestState.DONE, 512), "00000000 00000002 0000000000000200"),
     (f.FseTapeDigestAbort(), ""),
     (f.FseTapeDigestAbortReply(ERR), "00000013"),
+    (f.FseTapeDigestContinue(0x123456789A, 10240), "000000123456789a 00002800"),
+    (f.FseTapeDigestContinueReply(ERR), "00000013"),
     (
         f.FseNotifyTapeDigest(OK, 512, 1, True, DigestAlgorithm.XXH3_128, b"\xab" * 16),
         "00000000 0000000000000200 0000000000000001 00000001 00000002 00000010" + "ab" * 16,
@@ -387,6 +389,7 @@ def test_codes_are_those_of_the_draft() -> None:
         (0x7FE00010, f.FseTapeDigestStart),
         (0x7FE00011, f.FseTapeDigestGetState),
         (0x7FE00012, f.FseTapeDigestAbort),
+        (0x7FE00013, f.FseTapeDigestContinue),
     ):
         assert wire.REQUESTS[code, 1] is declared
         assert wire.REPLIES[code, 1].__name__ == declared.__name__ + "Reply"

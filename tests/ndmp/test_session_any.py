@@ -20,23 +20,28 @@ from tests.ndmp.driver import LOGIN, SITUATIONS, Driver
 from tests.ndmp.fakes import MARK
 from tests.ndmp.test_session_table import REQUEST
 
-EVENTS: list[MoverEvent] = [
+Step = Request[Any] | MoverEvent | TapeDigestDone
+EVENTS: list[MoverEvent | TapeDigestDone] = [
     MoverStarted(TcpAddress("127.0.0.9", 9)),
     MoverPaused(MoverPauseReason.EOM),
     MoverPaused(MoverPauseReason.SEEK, 512),
     MoverHalted(MoverHaltReason.CONNECT_CLOSED),
     MoverHalted(MoverHaltReason.MEDIA_ERROR, "worn"),
+    TapeDigestDone(Error.FSE_ABORTED, 3, 1, b"", padding_clean=True),
 ]
 STEPS = st.sampled_from([*REQUEST.values(), *EVENTS, *[step for steps in SITUATIONS.values() for step in steps]])
 
 
-def do(driver: Driver, step: Request[Any] | MoverEvent) -> None:
+def do(driver: Driver, step: Step) -> None:
     if isinstance(step, Request):
         first, *others = driver.events(step)
         assert isinstance(first, ReplyReceived)
         assert all(isinstance(other, PostReceived) for other in others)
         assert first.header.error or first.message
         assert (first.message.error if first.message else first.header.error) != Error.UNDEFINED
+    elif isinstance(step, TapeDigestDone):
+        if driver.movers.digests and not driver.movers.digests[-1].has_ended:
+            driver.happen(step)
     elif driver.movers.made:
         mover = driver.movers.made[-1]
         mover.progress = MoverCounters(bytes_moved=mover.progress.bytes_moved + 512)
@@ -54,7 +59,7 @@ def entered(driver: Driver, before: MoverState, posts: int) -> None:
 
 
 @given(st.lists(STEPS, max_size=40), st.sampled_from([STRICT, NDMJOB]))
-def test_any_order_of_requests_and_events(steps: list[Request[Any] | MoverEvent], profile: Profile) -> None:
+def test_any_order_of_requests_and_events(steps: list[Step], profile: Profile) -> None:
     driver = Driver(profile=profile).go(LOGIN)
     for step in steps:
         before, posts = driver.ask(MoverGetState()).state, len(driver.posts)

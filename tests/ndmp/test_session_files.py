@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ndmp.backends import TapeDigestDone
-from ndmp.enums import DigestAlgorithm, Error, FileDisposition, FseFeature, TapeDigestState
+from ndmp.enums import DigestAlgorithm, Error, FileDisposition, FseFeature, TapeDigestState, TapeOpenMode
 from ndmp.messages.extensions import fse as f
-from ndmp.messages.tape import TapeClose, TapeMtio, TapeWrite
+from ndmp.messages.tape import TapeClose, TapeMtio, TapeOpen, TapeWrite
 from ndmp.services.files import MAX_LISTED
 from tests.ndmp.driver import LOGIN, SITUATIONS, Driver
 from tests.ndmp.fakes import MARK
@@ -168,3 +168,60 @@ def test_what_a_digest_says_that_was_replaced_is_dropped() -> None:
     driver.movers.digests[0].report(done)
     assert driver.settle() == []
     assert driver.ask(f.FseTapeDigestGetState()).state == TapeDigestState.ACTIVE
+
+
+CONTINUE = f.FseTapeDigestContinue(20, 1024)
+WHOLE = TapeDigestDone(Error.NO_ERR, 20, 1, b"both", padding_clean=False)
+
+
+def test_a_digest_that_goes_on_with_another_tape() -> None:
+    driver = Driver().go(*SITUATIONS["digested"], TapeClose(), TapeOpen("t2", TapeOpenMode.READ), CONTINUE)
+    first, second = driver.movers.digests
+    assert second.asked == (first, 20, 1024)
+    assert first.device is driver.tape is not second.device
+    told = driver.ask(f.FseTapeDigestGetState())
+    assert (told.state, told.bytes_done) == (TapeDigestState.ACTIVE, 5)
+    assert [driver.error(each) for each in (START, CONTINUE)] == [Error.ILLEGAL_STATE] * 2
+    assert driver.error(TapeClose()) == Error.DEVICE_BUSY
+    assert driver.happen(WHOLE) == [f.FseNotifyTapeDigest(Error.NO_ERR, 20, 1, False, SHA256, b"both")]
+    driver.go(CONTINUE)
+    assert driver.movers.digests[2].asked[0] is second
+
+
+@pytest.mark.parametrize("error", [Error.IO, Error.EOF, Error.FSE_ABORTED])
+def test_a_digest_that_failed_or_was_aborted_does_not_go_on(error: Error) -> None:
+    failed = TapeDigestDone(error, 3, 1, b"part", padding_clean=True)
+    for situation in (SITUATIONS["digest"], (*SITUATIONS["digested"], CONTINUE)):
+        driver = Driver().go(*situation, failed)
+        assert driver.error(CONTINUE) == Error.ILLEGAL_STATE
+        driver.go(START, WHOLE, CONTINUE)
+
+
+def test_an_abort_that_came_too_late_leaves_a_digest_that_goes_on() -> None:
+    Driver().go(*SITUATIONS["digest"], f.FseTapeDigestAbort(), WHOLE, CONTINUE)
+
+
+def test_a_refusal_leaves_the_digest_to_go_on_with() -> None:
+    driver = Driver().go(*SITUATIONS["digested"])
+    refused = [
+        (f.FseTapeDigestStart(SHA256, 10, 0), Error.ILLEGAL_ARGS),
+        (f.FseTapeDigestStart(NONE, 10, 512), Error.FSE_ALGORITHM),
+        (f.FseTapeDigestContinue(10, 0), Error.ILLEGAL_ARGS),
+        (f.FseTapeDigestContinue(10, (16 << 20) + 1), Error.ILLEGAL_ARGS),
+    ]
+    assert [driver.error(request) for request, _ in refused] == [error for _, error in refused]
+    driver.go(TapeClose())
+    assert [driver.error(each) for each in (START, CONTINUE)] == [Error.DEV_NOT_OPEN] * 2
+    driver.go(TapeOpen("t", TapeOpenMode.RDWR), TapeWrite(b"a"))
+    driver.tape.broken = ["mark"]
+    assert driver.error(CONTINUE) == Error.IO
+    driver.go(CONTINUE)
+    assert driver.tape.tape == [b"a", MARK]
+    assert len(driver.movers.digests) == 2
+
+
+def test_without_a_digest_nothing_goes_on_whatever_the_arguments() -> None:
+    driver = Driver().go(*SITUATIONS["writable"])
+    for request in (CONTINUE, f.FseTapeDigestContinue(20, 0)):
+        assert driver.error(request) == Error.ILLEGAL_STATE
+    assert driver.movers.digests == []

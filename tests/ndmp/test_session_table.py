@@ -95,6 +95,7 @@ REQUEST: dict[str, Request[Any]] = {
     "digest_start": f.FseTapeDigestStart(DigestAlgorithm.SHA256, 10, 512),
     "digest_state": f.FseTapeDigestGetState(),
     "digest_abort": f.FseTapeDigestAbort(),
+    "digest_continue": f.FseTapeDigestContinue(10, 512),
 }
 UNSERVED: dict[str, Request[Any]] = {
     "butype_info": c.ConfigGetButypeInfo(),
@@ -121,85 +122,86 @@ UNSERVED: dict[str, Request[Any]] = {
 REQUEST |= UNSERVED
 
 STRICT_TABLE = """
-                new login readable writable listen active sending paused halted file newfile digest
-connect_open      0    19       19       19     19     19      19     19     19   19      19     19
-connect_open_5    9    19       19       19     19     19      19     19     19   19      19     19
-client_auth       0     0        0        0      0      0       0      0      0    0       0      0
-server_auth       4     1        1        1      1      1       1      1      1    1       1      1
-host_info         4     0        0        0      0      0       0      0      0    0       0      0
-server_info       0     0        0        0      0      0       0      0      0    0       0      0
-connection_type   4     0        0        0      0      0       0      0      0    0       0      0
-auth_attr         0     0        0        0      0      0       0      0      0    0       0      0
-auth_attr_none    9     9        9        9      9      9       9      9      9    9       9      9
-tape_info         4     0        0        0      0      0       0      0      0    0       0      0
-get_ext_list      4     0        0        0      0      0       0      0      0   30      30     30
-set_ext_list      4    26       26       26     26     26      26     26     26   30      30     30
-echo              4     0        0        0      0      0       0      0      0    0       0      0
-tape_open         4     0        3        3      3      3       3      3      3    3       3      3
-tape_close        4     6        0        0      2      2       2      0      0    6       6      2
-tape_state        4     6        0        0      0      0       0      0      0    6       6      0
-rewind            4     6        0        0      0      2       2      0      0    6       6      2
-tur               4     6        0        0      0      2       2      0      0    6       6      2
-filemark          4     6        5        0      0      2       2      0      0    6       6      2
-mtio_8            4     6        9        9      9      2       2      9      9    6       6      2
-tape_write        4     6        5        0      2      2       2      0      0    6       6      2
-tape_read         4     6       13       13      2      2       2     13     13    6       6      2
-tape_read_2g      4     6        9        9      2      2       2      9      9    6       6      2
-execute_cdb       4     6        0        0      0      2       2      0      0    6       6      2
-mover_state       4     0        0        0      0      0       0      0      0    0       0      0
-record_size       4     0        0        0     19     19      19     19     19    0       0      0
-record_size_0     4     9        9        9     19     19      19     19     19    9       9      9
-window            4    26        0        0     19     19      19      0     19    0       0      0
-window_0          4    26        9        9     19     19      19      9     19    9       9      9
-window_over       4    26        9        9     19     19      19      9     19    9       9      9
-window_past       4    26        9        9     19     19      19      9     19    9       9      9
-listen_read       4     6        5        0     19     19      19     19     19    5       0      2
-listen_write      4     6        0        0     19     19      19     19     19    0       5      2
-listen_mode_2     4     9        9        9      9      9       9      9      9    9       9      9
-listen_local      4     9        9        9      9      9       9      9      9    9       9      9
-connect_read      4     6        5        0     19     19      19     19     19    5       0      2
-connect_write     4     6        0        0     19     19      19     19     19    0       5      2
-connect_local     4     9        9        9      9      9       9      9      9    9       9      9
-connect_nowhere   4     9        9        9      9      9       9      9      9    9       9      9
-continue          4    19       19       19     19     19      19     26     19   19      19     19
-mover_read        4    19       19       19     19     19       0     19     19   19      19     19
-mover_read_0      4    19       19       19     19     19       9     19     19   19      19     19
-mover_close       4    19       19       19     19     19      19      0     19   19      19     19
-mover_abort       4    19       19       19      0      0       0      0      0   19      19     19
-mover_stop        4    19       19       19     19     19      19     19      0   19      19     19
-fse_info          4     0        0        0      0      0       0      0      0    0       0      0
-units             4     0        0        0      0      0       0      0      0    0       0      0
-images            4     0        0        0      0      0       0      0      0    0       0      0
-images_0          4     9        9        9      9      9       9      9      9    9       9      9
-image             4     0        0        0      0      0       0      0      0    0       0      0
-open_read         4     0        3        3      3      3       3      3      3    3       3      3
-open_write        4     0        3        3      3      3       3      3      3    3       3      3
-fse_close         4     6        6        6      6      6       6      6      6    0       0      6
-fse_state         4     6        6        6      6      6       6      6      6    0       0      6
-commit            4    14       14       14     14     14      14     14     14    3       3     14
-discard           4     0        0        0      0      0       0      0      0    3       3      0
-digest_start      4     6        0        0     19     19      19     19     19    6       6     19
-digest_state      4     0        0        0      0      0       0      0      0    0       0      0
-digest_abort      4    19       19       19     19     19      19     19     19   19      19      0
-butype_info       4     1        1        1      1      1       1      1      1    1       1      1
-fs_info           4     1        1        1      1      1       1      1      1    1       1      1
-scsi_info         4     1        1        1      1      1       1      1      1    1       1      1
-scsi_open         4     1        1        1      1      1       1      1      1    1       1      1
-scsi_close        4     1        1        1      1      1       1      1      1    1       1      1
-scsi_state        4     1        1        1      1      1       1      1      1    1       1      1
-scsi_reset        4     1        1        1      1      1       1      1      1    1       1      1
-scsi_cdb          4     1        1        1      1      1       1      1      1    1       1      1
-data_state        4     1        1        1      1      1       1      1      1    1       1      1
-data_listen       4     1        1        1      1      1       1      1      1    1       1      1
-data_connect      4     1        1        1      1      1       1      1      1    1       1      1
-backup            4     1        1        1      1      1       1      1      1    1       1      1
-recover           4     1        1        1      1      1       1      1      1    1       1      1
-recover_fh        4     1        1        1      1      1       1      1      1    1       1      1
-data_abort        4     1        1        1      1      1       1      1      1    1       1      1
-data_env          4     1        1        1      1      1       1      1      1    1       1      1
-data_stop         4     1        1        1      1      1       1      1      1    1       1      1
-snap_create       4     1        1        1      1      1       1      1      1    1       1      1
-snap_delete       4     1        1        1      1      1       1      1      1    1       1      1
+                new login readable writable listen active sending paused halted file newfile digest digested
+connect_open      0    19       19       19     19     19      19     19     19   19      19     19       19
+connect_open_5    9    19       19       19     19     19      19     19     19   19      19     19       19
+client_auth       0     0        0        0      0      0       0      0      0    0       0      0        0
+server_auth       4     1        1        1      1      1       1      1      1    1       1      1        1
+host_info         4     0        0        0      0      0       0      0      0    0       0      0        0
+server_info       0     0        0        0      0      0       0      0      0    0       0      0        0
+connection_type   4     0        0        0      0      0       0      0      0    0       0      0        0
+auth_attr         0     0        0        0      0      0       0      0      0    0       0      0        0
+auth_attr_none    9     9        9        9      9      9       9      9      9    9       9      9        9
+tape_info         4     0        0        0      0      0       0      0      0    0       0      0        0
+get_ext_list      4     0        0        0      0      0       0      0      0   30      30     30       30
+set_ext_list      4    26       26       26     26     26      26     26     26   30      30     30       30
+echo              4     0        0        0      0      0       0      0      0    0       0      0        0
+tape_open         4     0        3        3      3      3       3      3      3    3       3      3        3
+tape_close        4     6        0        0      2      2       2      0      0    6       6      2        0
+tape_state        4     6        0        0      0      0       0      0      0    6       6      0        0
+rewind            4     6        0        0      0      2       2      0      0    6       6      2        0
+tur               4     6        0        0      0      2       2      0      0    6       6      2        0
+filemark          4     6        5        0      0      2       2      0      0    6       6      2        0
+mtio_8            4     6        9        9      9      2       2      9      9    6       6      2        9
+tape_write        4     6        5        0      2      2       2      0      0    6       6      2        0
+tape_read         4     6       13       13      2      2       2     13     13    6       6      2       13
+tape_read_2g      4     6        9        9      2      2       2      9      9    6       6      2        9
+execute_cdb       4     6        0        0      0      2       2      0      0    6       6      2        0
+mover_state       4     0        0        0      0      0       0      0      0    0       0      0        0
+record_size       4     0        0        0     19     19      19     19     19    0       0      0        0
+record_size_0     4     9        9        9     19     19      19     19     19    9       9      9        9
+window            4    26        0        0     19     19      19      0     19    0       0      0        0
+window_0          4    26        9        9     19     19      19      9     19    9       9      9        9
+window_over       4    26        9        9     19     19      19      9     19    9       9      9        9
+window_past       4    26        9        9     19     19      19      9     19    9       9      9        9
+listen_read       4     6        5        0     19     19      19     19     19    5       0      2        0
+listen_write      4     6        0        0     19     19      19     19     19    0       5      2        0
+listen_mode_2     4     9        9        9      9      9       9      9      9    9       9      9        9
+listen_local      4     9        9        9      9      9       9      9      9    9       9      9        9
+connect_read      4     6        5        0     19     19      19     19     19    5       0      2        0
+connect_write     4     6        0        0     19     19      19     19     19    0       5      2        0
+connect_local     4     9        9        9      9      9       9      9      9    9       9      9        9
+connect_nowhere   4     9        9        9      9      9       9      9      9    9       9      9        9
+continue          4    19       19       19     19     19      19     26     19   19      19     19       19
+mover_read        4    19       19       19     19     19       0     19     19   19      19     19       19
+mover_read_0      4    19       19       19     19     19       9     19     19   19      19     19       19
+mover_close       4    19       19       19     19     19      19      0     19   19      19     19       19
+mover_abort       4    19       19       19      0      0       0      0      0   19      19     19       19
+mover_stop        4    19       19       19     19     19      19     19      0   19      19     19       19
+fse_info          4     0        0        0      0      0       0      0      0    0       0      0        0
+units             4     0        0        0      0      0       0      0      0    0       0      0        0
+images            4     0        0        0      0      0       0      0      0    0       0      0        0
+images_0          4     9        9        9      9      9       9      9      9    9       9      9        9
+image             4     0        0        0      0      0       0      0      0    0       0      0        0
+open_read         4     0        3        3      3      3       3      3      3    3       3      3        3
+open_write        4     0        3        3      3      3       3      3      3    3       3      3        3
+fse_close         4     6        6        6      6      6       6      6      6    0       0      6        6
+fse_state         4     6        6        6      6      6       6      6      6    0       0      6        6
+commit            4    14       14       14     14     14      14     14     14    3       3     14       14
+discard           4     0        0        0      0      0       0      0      0    3       3      0        0
+digest_start      4     6        0        0     19     19      19     19     19    6       6     19        0
+digest_state      4     0        0        0      0      0       0      0      0    0       0      0        0
+digest_abort      4    19       19       19     19     19      19     19     19   19      19      0       19
+digest_continue   4     6       19       19     19     19      19     19     19    6       6     19        0
+butype_info       4     1        1        1      1      1       1      1      1    1       1      1        1
+fs_info           4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_info         4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_open         4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_close        4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_state        4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_reset        4     1        1        1      1      1       1      1      1    1       1      1        1
+scsi_cdb          4     1        1        1      1      1       1      1      1    1       1      1        1
+data_state        4     1        1        1      1      1       1      1      1    1       1      1        1
+data_listen       4     1        1        1      1      1       1      1      1    1       1      1        1
+data_connect      4     1        1        1      1      1       1      1      1    1       1      1        1
+backup            4     1        1        1      1      1       1      1      1    1       1      1        1
+recover           4     1        1        1      1      1       1      1      1    1       1      1        1
+recover_fh        4     1        1        1      1      1       1      1      1    1       1      1        1
+data_abort        4     1        1        1      1      1       1      1      1    1       1      1        1
+data_env          4     1        1        1      1      1       1      1      1    1       1      1        1
+data_stop         4     1        1        1      1      1       1      1      1    1       1      1        1
+snap_create       4     1        1        1      1      1       1      1      1    1       1      1        1
+snap_delete       4     1        1        1      1      1       1      1      1    1       1      1        1
 """
 """Numbers are errors of draft 2.8.1."""
 

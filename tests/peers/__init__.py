@@ -7,6 +7,7 @@ from tests.peers.capture import Capture, capture
 from tests.peers.dissection import Endpoint, Segment, ShownPdu, dissect
 from tests.peers.namespace import Namespace, network_namespace
 from tests.peers.ndmjob import NdmjobDaemon, formatter, ndmjob_daemon
+from tests.peers.postgresql import Cluster, postgresql_cluster
 from tests.peers.requirements import require_peer
 from tests.peers.wire_report import WireReport, every_byte_dissected
 
@@ -14,6 +15,7 @@ __all__ = [
     "Agent",
     "Application",
     "Capture",
+    "Cluster",
     "Endpoint",
     "Namespace",
     "NdmjobDaemon",
@@ -28,5 +30,6 @@ __all__ = [
     "formatter",
     "ndmjob_daemon",
     "network_namespace",
+    "postgresql_cluster",
     "require_peer",
 ]

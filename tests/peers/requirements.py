@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from glob import glob
 from typing import NoReturn
 
 import pytest
@@ -17,11 +18,14 @@ PACKAGES = {
     "diff": "diffutils",
     "dumpcap": "tshark",
     "ip": "iproute2",
+    "initdb": "postgresql",
     "mt": "mt-st",
     "mtx": "mtx",
     "ndmjob": "amanda-common",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "postgres": "postgresql",
+    "psql": "postgresql",
     "qemu-system-x86_64": "qemu-system-x86 qemu-block-extra",
     "setpriv": "util-linux",
     "sg_decode_sense": "sg3-utils",
@@ -39,7 +43,16 @@ PACKAGES = {
 }
 """Debian package of each program."""
 
-SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/lib/amanda"])
+SEARCH_PATH = os.pathsep.join(
+    [
+        os.environ.get("PATH", os.defpath),
+        "/usr/sbin",
+        "/sbin",
+        "/usr/lib/amanda",
+        # Debian keeps these programs by version; any will do.
+        *sorted(glob("/usr/lib/postgresql/*/bin"), reverse=True),
+    ]
+)
 
 
 def require_peer(name: str) -> str:

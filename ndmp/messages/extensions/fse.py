@@ -35,6 +35,8 @@ __all__ = [
     "FseOpenWriteReply",
     "FseTapeDigestAbort",
     "FseTapeDigestAbortReply",
+    "FseTapeDigestContinue",
+    "FseTapeDigestContinueReply",
     "FseTapeDigestGetState",
     "FseTapeDigestGetStateReply",
     "FseTapeDigestStart",
@@ -273,6 +275,21 @@ class FseTapeDigestAbort(Request["FseTapeDigestAbortReply"]):
 @reply(0x7FE00012)
 class FseTapeDigestAbortReply(Reply):
     """Ended; the post follows."""
+
+    error: Error
+
+
+@request(0x7FE00013)
+class FseTapeDigestContinue(Request["FseTapeDigestContinueReply"]):
+    """Go on with the last digest where the tape that is open now stands, in the background."""
+
+    size: U64
+    record_size: U32
+
+
+@reply(0x7FE00013)
+class FseTapeDigestContinueReply(Reply):
+    """Reading; a post follows when it is done."""
 
     error: Error
 

@@ -1,0 +1,1 @@
+"""Volumes into drives: by a library's robot through NDMP, or by an operator."""

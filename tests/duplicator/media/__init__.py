@@ -1,0 +1,1 @@
+"""Bar codes, scanners and volumes by hand."""
