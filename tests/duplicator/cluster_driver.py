@@ -1,7 +1,7 @@
 """Submits jobs to a cluster: ``python -m tests.duplicator.cluster_driver SCHEDULER CATALOG CONFIG JOBS``.
 
-CONFIG ``-``: the jobs only have their drives to themselves. JOBS: JSON, [[number, image, needs], ...]; the needs of real
-ones follow from the configuration. Prints the results as JSON.
+CONFIG ``-``: the jobs only have their drives to themselves. JOBS: JSON, [[number, image, needs], ...]; the needs of
+real ones follow from the configuration. Prints the results as JSON.
 """
 
 from __future__ import annotations
