@@ -18,6 +18,7 @@ __all__ = [
     "DriveUse",
     "Fragment",
     "Image",
+    "InLine",
     "Job",
     "JobEvent",
     "JobKind",
@@ -121,7 +122,7 @@ class Volume:
     media: str
     """The media identifier behind the barcode, such as L8; empty where it is not known."""
     location: str
-    """Where it was seen last: ``library1 slot 1001``, ``vault``; empty where that is not known."""
+    """Where it was seen last: ``library1 slot 1001``, ``vault`` or ``vault NAME``; empty where that is not known."""
     tape_url: str
     """The drive it was in last; empty if it was in none."""
     files: int
@@ -333,3 +334,13 @@ class DriveUse:
     volume: str
     last_used: datetime | None
     down: str
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """Somebody who waits for drives and volumes, ``since`` then; ``need``: what for, as JSON."""
+
+    owner: str
+    priority: int
+    since: datetime
+    need: str

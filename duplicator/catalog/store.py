@@ -7,11 +7,12 @@ from duplicator.catalog.expiry import Expiry
 from duplicator.catalog.forgetting import Forgetting
 from duplicator.catalog.jobs import Jobs
 from duplicator.catalog.leases import Leases
+from duplicator.catalog.line import Line
 from duplicator.catalog.queue import Queue
 from duplicator.catalog.volumes import Volumes
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Jobs, Queue, Copies, Volumes, Expiry, Leases, Forgetting):
+class Catalog(Jobs, Queue, Copies, Volumes, Expiry, Leases, Line, Forgetting):
     """A catalog by SQLAlchemy URL (default: a SQLite file of this user); any method may raise CatalogError."""

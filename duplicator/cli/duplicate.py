@@ -64,8 +64,8 @@ def duplicate(
     what: Annotated[
         What,
         typer.Option(
+            help="What IMAGE is: an image of a storage unit; a copy on tape by its id, in the drive or unit of --from; "
             "with URLs also the number of a tape file that is not ours, or a directory of a data server."
-            "with URLs also the number of a tape file that is not ours, or a directory tree of a data server."
         ),
     ] = What.IMAGE,
     volume: Annotated[
