@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from duplicator.catalog import Catalog
+from tests.duplicator.warm import Hook, WarmProcess, spawn_warm
 
-__all__ = ["Blow", "Call", "Line", "Tally", "lines_of"]
+__all__ = ["Blow", "Call", "Line", "SpawnHooked", "Tally", "lines_of"]
 
 _END = "end"
 """The step of a job's last line."""
@@ -119,6 +120,19 @@ class Tally:
     def _add(self, method: str) -> None:
         with self.file.open("a") as file:
             file.write(f"{method}\n")
+
+
+class SpawnHooked:
+    """Implements :class:`tests.duplicator.processes.Spawn`; ``hook`` is for the next process, and for no other."""
+
+    def __init__(self) -> None:
+        self.hook: Hook | None = None
+
+    def __call__(
+        self, command: list[str], *, stdout: IO[bytes], stderr: int | IO[bytes], env: dict[str, str]
+    ) -> WarmProcess:
+        hook, self.hook = self.hook, None
+        return spawn_warm(command, stdout=stdout, stderr=stderr, env=env, hook=hook)
 
 
 def _before(method: str, act: Callable[[], None]) -> None:

@@ -102,9 +102,9 @@ def die(case: Case, at: Line | Call, party: Party) -> bool:
 
 def go_on(case: Case) -> None:
     """Resume the job to its good end; what was committed before stays where it is."""
-    before = case.copies("big")
-    if case.job().state is not JobState.DONE:
-        ended = case.resume()
+    before, state = case.copies("big"), case.job().state
+    if state is not JobState.DONE:
+        ended = case.run("run") if state is JobState.QUEUED else case.resume()
         assert ended.code == 0, ended.err
     case.check_end(before)
 
