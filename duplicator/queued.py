@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from duplicator.agents import agents_text, read_side
+from duplicator.agents import AgentStart, agents_text, read_side
 from duplicator.broker import Broker, Grant
 from duplicator.broker_needs import Need, Pool, Reading, Writing
 from duplicator.catalog import LEASE_SECONDS, Catalog, CatalogError, Copy, CopyState, Job
@@ -44,12 +44,24 @@ def broker_of(catalog: Catalog, config: Config, equipment: Equipment) -> Broker:
 
 
 class QueuedCopies:
-    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker."""
+    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker.
 
-    def __init__(self, catalog: Catalog, config: Config, agent: AgentSpec, *, ask: Note | None = None) -> None:
+    ``start``: how other agents are started; None: by their commands.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        config: Config,
+        agent: AgentSpec,
+        *,
+        ask: Note | None = None,
+        start: Callable[[AgentSpec], AgentStart] | None = None,
+    ) -> None:
         self._catalog = catalog
         self._config = config
         self._agent = agent
+        self._start = start
         self._equipment = Equipment(config, agent, catalog, ask=ask)
         self._broker = broker_of(catalog, config, self._equipment)
 
@@ -184,6 +196,7 @@ class QueuedCopies:
                 deadlines=order.deadlines,
                 wanted=request.algorithm,
                 here=self._agent.name,
+                start=self._start,
             )
         if isinstance(origin, DiskUnit):
             place = place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent)

@@ -218,11 +218,11 @@ class Site:
         """Start a command."""
         return self.start_module("duplicator.cli.main", *words)
 
-    def start_module(self, module: str, *words: str | Path) -> Running:
-        """Start a module."""
+    def start_module(self, module: str, *words: str | Path, **variables: str) -> Running:
+        """Start a module; ``variables``: more of its environment."""
         out = self.folder / f"out-{len(self._started)}"
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
-        environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1", **variables}
         command = [sys.executable, "-m", module, *map(str, words)]
         with out.open("wb") as stdout:
             process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
