@@ -1,269 +1,302 @@
-"""Gives drives and volumes to jobs: all that a job needs at once, so that no two of them wait for each other."""
+"""Gives jobs their drives and volumes, over all processes that share a catalog: in turn, and never one to two."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+import uuid
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
 
-from duplicator.catalog import Catalog, Resource, ResourceKind, Volume, VolumeState
+from duplicator.broker_choice import Choice, Wait, choose, choose_next, usable
+from duplicator.broker_needs import Need, Pool, Situation, drive_resource, volume_resource
+from duplicator.catalog import Catalog, CatalogError, Resource, ResourceKind, VolumeState
 from duplicator.drives import DriveSpec
-from duplicator.mounts.protocol import Note
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 
-__all__ = ["AWAY", "Broker", "Grant", "Need"]
+__all__ = ["Broker", "Grant"]
 
-AWAY: Final = "vault"
-"""Locations that begin so are out of every library."""
-_WRITABLE: Final = (VolumeState.APPENDABLE, VolumeState.SCRATCH)
-"""In the order in which they are taken."""
-_LOOK: Final = 1.0
-"""Seconds between looks for what other processes give back."""
-_RENEW: Final = 60.0
-_OWNERS = count(1)
+_POLL: Final = 1.0
+"""Seconds between looks at what other processes gave back; this process tells at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a job needs: one of ``drives``, and in it a volume of ``pools`` to write, or ``volume`` alone.
-
-    ``reads``: volumes that it reads, or writes again; nobody else has them meanwhile. Without ``pools`` and ``volume``
-    it only reads. ``media``: media identifiers that will do; empty for any.
-    """
-
-    job_id: int
-    drives: tuple[DriveSpec, ...]
-    pools: tuple[str, ...] = ()
-    volume: str | None = None
-    reads: tuple[str, ...] = ()
-    media: tuple[str, ...] = ()
-    priority: int = 0
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Grant:
-    """What a job has until it gives it back: a drive, and the volume to begin with; None: what an operator mounts."""
+    """Drives and volumes that one user has for itself until it releases them.
+
+    ``volume``: the one to write first; None where nothing is written, or the operator brings one.
+    """
 
     owner: str
     need: Need
-    drive: DriveSpec
+    write_drive: DriveSpec | None
+    read_drive: DriveSpec | None
     volume: str | None
-    written: list[str] = field(default_factory=list)
+    resources: set[Resource] = field(default_factory=set)
+    borrowed: dict[str, str] = field(default_factory=dict)
+    """Volumes that came from another pool, and from which."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    """Somebody in the queue. ``grant``: who writes already, and needs another volume."""
+
+    need: Need
+    ticket: int
+    note: Callable[[str], None]
+    done: asyncio.Future[Grant]
+    grant: Grant | None = None
+    told: str = ""
+
+    @property
+    def turn(self) -> tuple[bool, int, int]:
+        """Who is in the middle of an image goes first; then by priority, then by age."""
+        return self.grant is None, -self.need.priority, self.ticket
 
 
 class Broker:
-    """The drives and volumes of one catalog, shared with every other process that uses it."""
+    """The drives and volumes of one configuration. All in one event loop; other processes have theirs.
 
-    def __init__(self, catalog: Catalog) -> None:
+    ``media``: the identifiers of volumes that a drive writes, by its name; any, where it is not in there.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        drives: Sequence[DriveSpec],
+        *,
+        pools: Sequence[Pool] = (),
+        media: Mapping[str, Collection[str]] | None = None,
+        poll: float = _POLL,
+        clock: Callable[[], datetime] = _wall_clock,
+    ) -> None:
         self._catalog = catalog
-        self._process = f"{socket.gethostname()}:{os.getpid()}"
-        self._waiting: list[Need] = []
-        self._granted: list[Grant] = []
-        self._changed = asyncio.Condition()
+        self._drives = tuple(drives)
+        self._pools = {pool.name: pool for pool in pools}
+        self._media = {name: frozenset(kinds) for name, kinds in (media or {}).items() if kinds}
+        self._poll = poll
+        self._clock = clock
+        self._tickets = count()
+        self._queue: list[_Waiter] = []
+        self._served = 0.0
 
     @asynccontextmanager
-    async def granted(self, need: Need, *, note: Note) -> AsyncIterator[Grant]:
-        """Wait for what is needed, have it for the block, and give it back. JobError when it cannot ever come."""
-        grant = await self._acquire(need, note)
-        self._granted.append(grant)
-        renewing = asyncio.create_task(self._renew(grant.owner))
+    async def acquired(
+        self, need: Need, *, note: Callable[[str], None], seconds: float | None = None
+    ) -> AsyncIterator[Grant]:
+        """As :meth:`acquire`, and released at the end of the block."""
+        grant = await self.acquire(need, note=note, seconds=seconds)
         try:
             yield grant
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
-            self._granted.remove(grant)
-            self._catalog.release(grant.owner)
-            self._catalog.update_drive(_address(grant.drive), used=datetime.now(UTC))
-            await self._tell()
+            self.release(grant)
 
-    async def next_volume(self, grant: Grant, full: str, *, note: Note) -> str | None:
-        """Another volume for a job whose volume ``full`` is; it keeps those before. None: what an operator mounts.
+    async def acquire(self, need: Need, *, note: Callable[[str], None], seconds: float | None = None) -> Grant:
+        """All that the need names, at once. Waits its turn, at most so long, and says so by ``note``.
 
-        JobError NO_MEDIA when none is left, and no other job can give one back.
+        JobError: NO_DRIVES, when no drive could ever do it, or none was free in time; DRIVES_DOWN; NO_MEDIA.
         """
-        need, told = replace(grant.need, volume=None), False
-        while True:
-            for volume in self._choices(need, grant.drive):
-                if volume == full:
-                    continue
-                if volume is None or self._catalog.take(grant.owner, [_volume(volume)], job_id=grant.need.job_id):
-                    return volume
-            if not self._others_may_give_back(need, but=grant.owner):
-                raise self._no_media(need, Step.NEXT_VOLUME)
-            if not told:
-                note("every volume with room is in use by other jobs: waiting for one")
-            told = True
-            await self._wait()
+        return await self._wait(need, note, seconds, grant=None)
 
-    def mounted(self, drive: DriveSpec, volume: str) -> None:
-        """This volume is in the drive now."""
-        known = self._catalog.drive_uses().get(_address(drive))
-        if known is None or known.volume != volume:
-            self._catalog.update_drive(_address(drive), volume=volume)
-            if self._catalog.volume(volume) is not None:
-                self._catalog.count_mount(volume)
+    async def next_volume(
+        self, grant: Grant, full: str, *, note: Callable[[str], None], seconds: float | None = None
+    ) -> str | None:
+        """Another volume to write, after this one is full; the grant has both. None: what the operator brings.
 
-    # -- waiting -------------------------------------------------------------------------------------------------
+        Waits only as long as somebody else who makes progress has a volume that may come. JobError: NO_MEDIA.
+        """
+        assert grant.need.writing is not None
+        self._catalog.update_volume(full, state=VolumeState.FULL)
+        await self._wait(grant.need, note, seconds, grant=grant)
+        return grant.volume
 
-    async def _acquire(self, need: Need, note: Note) -> Grant:
-        if not need.drives:
-            raise JobError(Status.NO_DRIVES, step=Step.PREPARE.value, reason="no drive can do this job")
-        self._waiting.append(need)
-        self._waiting.sort(key=lambda each: (-each.priority, each.job_id))
-        told = ""
+    async def also(self, grant: Grant, volume: str, *, note: Callable[[str], None], seconds: float) -> None:
+        """Have another volume, which the need did not name. Waits at most so long: who has it may wait for this grant.
+
+        JobError NO_DRIVES if it stays in use.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, wanted = loop.time() + seconds, volume_resource(volume)
+        while wanted not in grant.resources:
+            if self._catalog.take(grant.owner, [wanted], job_id=grant.need.job_id):
+                grant.resources.add(wanted)
+                return
+            note(f"waits: volume {volume} is in use")
+            if loop.time() + self._poll > deadline:
+                reason = f"volume {volume} stays in use by another job"
+                raise JobError(Status.NO_DRIVES, step=Step.PREPARE.value, reason=reason)
+            await asyncio.sleep(self._poll)
+
+    def renew(self, grant: Grant) -> None:
+        """Say to other hosts that the grant is in use: more often than LEASE_SECONDS. JobError if one took it."""
+        lost = grant.resources - self._catalog.renew(grant.owner)
+        if lost:
+            names = ", ".join(sorted(map(str, lost)))
+            reason = f"{names}: another host took it, as this one had not said for too long that it is in use"
+            raise JobError(Status.CATALOG_FAILED, step=Step.MOVE.value, reason=reason)
+
+    def mounted(self, grant: Grant, drive: DriveSpec, volume: str) -> None:
+        """Tell what is in a drive of the grant now; empty: nothing. A volume that the operator brought is taken too.
+
+        JobError when somebody else has that volume.
+        """
+        if volume and volume_resource(volume) not in grant.resources:
+            if not self._catalog.take(grant.owner, [volume_resource(volume)], job_id=grant.need.job_id):
+                reason = f"volume {volume} in drive {drive.name} is in use by another job"
+                raise JobError(Status.WRONG_TAPE, step=Step.WRITE_MOUNT.value, reason=reason)
+            grant.resources.add(volume_resource(volume))
+        self._catalog.update_drive(drive_resource(drive).name, volume=volume, used=self._clock())
+
+    def release(self, grant: Grant) -> None:
+        """Give everything back, and let others have it."""
+        for label, pool in grant.borrowed.items():
+            volume = self._catalog.volume(label)
+            if volume is not None and volume.state is VolumeState.SCRATCH:
+                self._catalog.update_volume(label, pool=pool)
+        self._catalog.release(grant.owner)
+        grant.resources.clear()
+        self._serve()
+
+    # The queue.
+
+    async def _wait(
+        self, need: Need, note: Callable[[str], None], seconds: float | None, *, grant: Grant | None
+    ) -> Grant:
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(need, next(self._tickets), note, loop.create_future(), grant)
+        deadline = None if seconds is None else loop.time() + seconds
+        self._queue.append(waiter)
         try:
-            while True:
-                if self._is_first(need) and (grant := self._try(need)):
-                    return grant
-                if (why := self._why(need)) != told:
-                    note(why)
-                told = why
-                await self._wait()
+            return await self._look_until(waiter, deadline)
+        except asyncio.CancelledError:
+            # Perhaps in the very moment in which it was served.
+            if waiter.done.done() and waiter.done.exception() is None and grant is None:
+                self.release(waiter.done.result())
+            raise
         finally:
-            self._waiting.remove(need)
-            await self._tell()
+            self._queue.remove(waiter)
+            if grant is not None and waiter.told:
+                self._catalog.wait_for(grant.owner, "")
 
-    def _is_first(self, need: Need) -> bool:
-        """Whether no other job of this process that could use one of these drives goes first."""
-        before = self._waiting[: self._waiting.index(need)]
-        mine = {drive.name for drive in need.drives}
-        return not any(mine & {drive.name for drive in other.drives} for other in before)
-
-    async def _wait(self) -> None:
-        with suppress(TimeoutError):
-            async with self._changed, asyncio.timeout(_LOOK):
-                await self._changed.wait()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _renew(self, owner: str) -> None:
+    async def _look_until(self, waiter: _Waiter, deadline: float | None) -> Grant:
+        loop = asyncio.get_running_loop()
+        self._serve()
         while True:
-            await asyncio.sleep(_RENEW)
-            self._catalog.renew(owner)
+            left = self._poll if deadline is None else min(self._poll, deadline - loop.time())
+            await asyncio.wait([waiter.done], timeout=max(left, 0))
+            if waiter.done.done():
+                return waiter.done.result()
+            if deadline is not None and loop.time() >= deadline:
+                reason = f"nothing came free in time: {waiter.told}"
+                raise JobError(Status.NO_DRIVES, step=Step.PREPARE.value, reason=reason)
+            if loop.time() - self._served >= self._poll:
+                self._serve()
 
-    # -- choosing ------------------------------------------------------------------------------------------------
+    def _serve(self) -> None:
+        """Give all who wait what they can have, in their turn."""
+        self._served = asyncio.get_running_loop().time()
+        reserved: set[Resource] = set()
+        situation: Situation | None = None
+        for waiter in sorted((each for each in self._queue if not each.done.done()), key=lambda each: each.turn):
+            try:
+                situation = situation or self._look()
+                wait = self._try(waiter, situation, reserved)
+            except (JobError, CatalogError) as error:
+                waiter.done.set_exception(error)
+                wait = None
+            if wait is None:
+                situation = None
+                continue
+            reserved |= wait.reserve
+            self._tell(waiter, wait.reason)
 
-    def _try(self, need: Need) -> Grant | None:
-        """Take the best drive and volume that are free now. JobError if there will never be any."""
-        owner = f"{self._process}:{next(_OWNERS)}"
-        free = self._free_drives(need)
-        for drive, volume in self._pairs(need, free):
-            wanted = [_drive(drive), *map(_volume, need.reads)]
-            if volume is not None and volume not in need.reads:
-                wanted.append(_volume(volume))
-            if self._catalog.take(owner, wanted, job_id=need.job_id):
-                return Grant(owner, need, drive, volume)
-        if need.pools and not self._others_may_give_back(need) and not any(self._choices(need, d) for d in need.drives):
-            raise self._no_media(need, Step.PREPARE)
+    def _tell(self, waiter: _Waiter, reason: str) -> None:
+        if reason != waiter.told:
+            waiter.told = reason
+            waiter.note(f"waits: {reason}")
+
+    def _try(self, waiter: _Waiter, situation: Situation, reserved: Collection[Resource]) -> Wait | None:
+        if waiter.grant is None:
+            found = choose(waiter.need, situation, reserved)
+        else:
+            found = self._choose_next(waiter, waiter.grant, situation, reserved)
+        return found if isinstance(found, Wait) else self._take(waiter, found)
+
+    def _choose_next(
+        self, waiter: _Waiter, grant: Grant, situation: Situation, reserved: Collection[Resource]
+    ) -> Choice | Wait:
+        assert waiter.need.writing is not None
+        assert grant.write_drive is not None
+        pool = waiter.need.writing.pool
+        found = choose_next(pool, grant.write_drive, situation, owner=grant.owner, reserved=reserved)
+        if isinstance(found, Wait) and not waiter.told:
+            # From now on nobody else may wait for what this one has.
+            self._catalog.wait_for(grant.owner, pool)
+        return found
+
+    def _take(self, waiter: _Waiter, choice: Choice) -> Wait | None:
+        """Make the choice good; another process may have been faster."""
+        need = waiter.need
+        grant = waiter.grant or Grant(_owner(), need, choice.write_drive, choice.read_drive, choice.volume)
+        wanted = choice.resources - grant.resources
+        if not self._catalog.take(grant.owner, wanted, job_id=need.job_id):
+            return Wait("another process was faster")
+        if not self._still_good(need, choice):
+            self._catalog.release(grant.owner, wanted)
+            return Wait("a volume has changed meanwhile")
+        grant.resources |= wanted
+        grant.volume = choice.volume
+        self._adopt(grant)
+        for drive in (choice.write_drive, choice.read_drive):
+            if drive is not None:
+                self._catalog.update_drive(drive_resource(drive).name, used=self._clock())
+        waiter.done.set_result(grant)
         return None
 
-    def _free_drives(self, need: Need) -> list[DriveSpec]:
-        """Drives that nobody has, the one that rested longest first; JobError if all are down."""
-        uses = self._catalog.drive_uses()
-        up = [drive for drive in need.drives if not (known := uses.get(_address(drive))) or not known.down]
-        if not up:
-            why = "; ".join(f"drive {drive.name}: {uses[_address(drive)].down}" for drive in need.drives)
-            raise JobError(Status.DRIVES_DOWN, step=Step.PREPARE.value, reason=why)
-        taken = self._taken(ResourceKind.DRIVE)
-        never = datetime.min.replace(tzinfo=UTC)
-        rested = {name: use.last_used or never for name, use in uses.items()}
-        free = [drive for drive in up if _address(drive) not in taken]
-        return sorted(free, key=lambda drive: rested.get(_address(drive), never))
+    def _still_good(self, need: Need, choice: Choice) -> bool:
+        """What was chosen was seen before it was taken; only now nobody else changes it."""
+        situation = self._look()
+        labels = [each.name for each in choice.resources if each.kind is ResourceKind.VOLUME]
+        if not {situation.drive_of(label) for label in labels} - {None} <= choice.resources:
+            return False
+        if need.writing is None or choice.volume is None or need.writing.volume:
+            return True
+        return usable(situation.volumes.get(choice.volume), self._pool(need.writing.pool))
 
-    def _pairs(self, need: Need, free: list[DriveSpec]) -> Iterator[tuple[DriveSpec, str | None]]:
-        """Drives with what to mount there: first those that hold it already."""
-        if not need.pools and need.volume is None:
-            held = self._held()
-            wanted = need.reads[:1]
-            yield from sorted(
-                ((drive, wanted[0] if wanted else None) for drive in free),
-                key=lambda pair: held.get(_address(pair[0])) not in wanted,
-            )
+    def _adopt(self, grant: Grant) -> None:
+        """A scratch volume of another pool belongs to this one from now on."""
+        volume = self._catalog.volume(grant.volume) if grant.volume else None
+        if volume is None or grant.need.writing is None or grant.need.writing.volume:
             return
-        held = self._held()
-        choices = {drive.name: self._choices(need, drive) for drive in free}
-        for drive in free:
-            if (volume := held.get(_address(drive))) in choices[drive.name] and volume is not None:
-                yield drive, volume
-        elsewhere = set(held.values())
-        for drive in free:
-            # A volume in another drive is fetched from there only if there is no other.
-            yield from ((drive, volume) for volume in choices[drive.name] if volume not in elsewhere)
-        for drive in free:
-            yield from ((drive, volume) for volume in choices[drive.name] if volume in elsewhere)
+        if volume.pool != grant.need.writing.pool:
+            grant.borrowed[volume.label] = volume.pool
+            self._catalog.update_volume(volume.label, pool=grant.need.writing.pool)
 
-    def _held(self) -> dict[str, str]:
-        return {name: use.volume for name, use in self._catalog.drive_uses().items() if use.volume}
+    def _pool(self, name: str) -> Pool:
+        return self._pools.get(name) or Pool(name)
 
-    def _choices(self, need: Need, drive: DriveSpec) -> list[str | None]:
-        """Volumes that could be written in a drive now, appendable ones first; in use by nobody else."""
-        if need.volume is not None:
-            return [need.volume]
-        taken = self._taken(ResourceKind.VOLUME)
-        known = [volume for volume in self._fitting(need) if volume.label not in taken]
-        found: list[str | None] = [volume.label for state in _WRITABLE for volume in known if volume.state is state]
-        return found if drive.library else [*found, None]
-
-    def _fitting(self, need: Need) -> list[Volume]:
-        return [
-            volume
-            for volume in self._catalog.volumes()
-            if volume.pool in need.pools
-            and volume.state in _WRITABLE
-            and not volume.location.startswith(AWAY)
-            and (not need.media or not volume.media or volume.media in need.media)
-        ]
-
-    def _taken(self, kind: ResourceKind) -> set[str]:
-        return {lease.resource.name for lease in self._catalog.leases() if lease.resource.kind is kind}
-
-    def _others_may_give_back(self, need: Need, *, but: str = "") -> bool:
-        """Whether some other job has a volume of these pools that may still have room when it ends."""
-        names = {volume.label for volume in self._fitting(need)}
+    def _look(self) -> Situation:
         leases = self._catalog.leases()
-        return any(
-            lease.owner != but and lease.resource.name in names for lease in leases if _is_volume(lease.resource)
+        return Situation(
+            drives=self._drives,
+            media=self._media,
+            pools=self._pools,
+            volumes={volume.label: volume for volume in self._catalog.volumes()},
+            uses=self._catalog.drive_uses(),
+            owners={lease.resource: lease.owner for lease in leases},
+            waits={lease.owner: lease.waits_for for lease in leases if lease.waits_for},
         )
 
-    def _no_media(self, need: Need, step: Step) -> JobError:
-        pools = ", ".join(need.pools)
-        reason = f"no volume of pool {pools or '(none)'} has room: add one by `ndmpdup media add`, or expire copies"
-        return JobError(Status.NO_MEDIA, step=step.value, reason=reason)
 
-    def _why(self, need: Need) -> str:
-        drives = self._taken(ResourceKind.DRIVE)
-        if all(_address(drive) in drives for drive in need.drives):
-            return "every drive for this job is in use: waiting for one"
-        busy = [name for name in need.reads if name in self._taken(ResourceKind.VOLUME)]
-        if busy:
-            return f"volume {', '.join(busy)} is in use by another job: waiting for it"
-        return "a drive or volume is waited for"
-
-
-def _address(drive: DriveSpec) -> str:
-    """What all configurations have in common of a drive: where it is."""
-    url = drive.url
-    return f"{url.host}:{url.port}/{url.path}"
-
-
-def _drive(drive: DriveSpec) -> Resource:
-    return Resource(ResourceKind.DRIVE, _address(drive))
-
-
-def _volume(name: str) -> Resource:
-    return Resource(ResourceKind.VOLUME, name)
-
-
-def _is_volume(resource: Resource) -> bool:
-    return resource.kind is ResourceKind.VOLUME
+def _owner() -> str:
+    return f"{socket.gethostname()} {os.getpid()} {uuid.uuid4()}"

@@ -15,8 +15,8 @@ from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import recorded, result
 from duplicator.labels import NEVER, FileHeader, FileTrailer
-from duplicator.plan import CopyRequest, JobResult, Step, Validation
-from duplicator.readback import check_copy
+from duplicator.plan import CopyRequest, JobResult, Route, Step, Validation
+from duplicator.readback import can_be_compared, check_copy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.sources.file_service import FileServiceSource
 from duplicator.sources.source import OpenSource, Source, SourceFragment, SourceImage
@@ -55,6 +55,7 @@ async def duplicate(
     Without a ``source`` it is the file service of the request's; without a ``supply`` there is the one volume in the
     drive. When cancelled it cleans up, records that, and raises CancelledError.
     """
+    assert request.source is not None
     origin, target = str(request.source.url), str(request.target.url)
     job_id = catalog.start_job(JobKind.DUPLICATE, image=request.image, source=origin, target=target)
     means = Means(
@@ -131,7 +132,7 @@ class _Duplication:
             job_id=self._recorder.job_id,
             tape_url=str(self._request.target.url),
             algorithm=image.algorithm,
-            record_bytes=self._request.record_bytes,
+            record_bytes=self._record_bytes(image),
             copy_id=str(uuid.uuid4()),
             route=self._source.route.value,
             expires=self._request.expires,
@@ -168,6 +169,7 @@ class _Duplication:
                 await self._write_fragments(image, done, writer, stack)
                 self._recorder.step(Step.CLOSE, "both sides close")
                 await writer.close()
+        self._catalog.update_copy(copy.id, route=self._source.route.value)  # known for certain only now
         self._catalog.set_copy_state(copy.id, CopyState.WRITTEN)
 
     async def _writer(self, stack: AsyncExitStack, copy: Copy) -> TapeWriter:
@@ -193,32 +195,46 @@ class _Duplication:
         for index, fragment in enumerate(image.fragments):
             if index in done:
                 continue
-            make = partial(self._header, image, index, created)
-            address = await writer.begin(make, self._request.record_bytes)
+            record_bytes = self._record_bytes(image)
+            await writer.begin(partial(self._header, image, index, created), record_bytes)
             if reader is None:
                 reader = await stack.enter_async_context(self._source.opened(image, self._recorder))
+            await reader.prepare(index, size=fragment.size)
+            address = await writer.listen()
             try:
-                await reader.begin(index, size=fragment.size, address=address, record_bytes=self._request.record_bytes)
+                await reader.begin(address=address, record_bytes=record_bytes)
             except JobError as error:
                 raise await explained(error, writer.notices) from error
             moved += await self._move(image, index, reader, writer, done=moved)
+        if not image.is_size_known:
+            self.size = moved
+            assert self.copy_id is not None
+            self._catalog.measure_image(self.copy_id, moved)
 
     async def _move(self, image: SourceImage, index: int, reader: OpenSource, writer: TapeWriter, *, done: int) -> int:
         """Data flows, host to host, until the fragment is on tape with its trailer; gives its bytes."""
         name = f"fragment {index + 1} of {len(image.fragments)}"
-        self._recorder.step(Step.MOVE, f"{name} flows, host to host")
+        way = "through this machine" if self._source.route is Route.TRADITIONAL else "host to host"
+        self._recorder.step(Step.MOVE, f"{name} flows, {way}")
         began = time.monotonic()
         sent, moved = await together(
             reader.send(writer.taken_up),
-            writer.receive(lambda count: self._recorder.progress(min(done + count, self.size))),
+            writer.receive(lambda count: self._progress(image, done + count), excused=lambda: reader.is_changing),
             grace=self._request.deadlines.stall,
         )
         self.move_seconds += time.monotonic() - began
         await reader.finish()
-        self._recorder.progress(done + sent.size)
+        self._progress(image, done + sent.size)
         await writer.finish(sent, image.algorithm, moved)
         self._commit(index, image.fragments[index], sent.size, sent.digest)
         return sent.size
+
+    def _progress(self, image: SourceImage, moved: int) -> None:
+        """Tell how far the image is; ndmjob counts the padding of the last record too."""
+        self._recorder.progress(min(moved, self.size) if image.is_size_known else moved)
+
+    def _record_bytes(self, image: SourceImage) -> int:
+        return image.record_bytes or self._request.record_bytes
 
     def _header(self, image: SourceImage, index: int, created: int, **place: object) -> FileHeader:
         with failing_as(Step.WRITE_HEADER, "the labels"):
@@ -232,7 +248,7 @@ class _Duplication:
                 fragment=index,
                 fragments=len(image.fragments),
                 fragment_name=image.fragments[index].name,
-                record_bytes=self._request.record_bytes,
+                record_bytes=self._record_bytes(image),
                 created=created,
                 attempt=self._attempt,
                 expires=self._request.expires.date() if self._request.expires else NEVER,
@@ -281,7 +297,7 @@ class _Duplication:
         except CopyBroken:
             self._recorder.copy_failed(self.copy_id)
             raise
-        if mode is Validation.DIGEST:
+        if mode is Validation.DIGEST and can_be_compared(copy):
             self._catalog.set_copy_state(self.copy_id, CopyState.VALID)
             self.is_valid = True
 

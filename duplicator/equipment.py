@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from duplicator.catalog import Catalog, VolumeState
 from duplicator.config import AgentSpec, Config, TapeUnit, place_of
 from duplicator.config.model import DriveSpec as DriveEntry
 from duplicator.drives import DriveSpec, LibrarySpec
+from duplicator.inventories import note_inventory
 from duplicator.labels import VolumeLabel
 from duplicator.mounts.operator import OperatorMounts
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
+from duplicator.status import JobError
 from duplicator.urls import NdmpUrl
 
 __all__ = ["Equipment", "will_do"]
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Equipment:
@@ -42,8 +49,12 @@ class Equipment:
         self._places: dict[NdmpUrl, Place] = {}
 
     def drives(self, unit: TapeUnit) -> list[DriveSpec]:
-        """The drives of a tape unit, in the order of the configuration."""
-        return [self._drive(entry) for entry in self._config.drives_of(unit)]
+        """The drives of a tape unit that this agent can use, in the order of the configuration."""
+        found = []
+        for entry in self._config.drives_of(unit):
+            with suppress(JobError):  # another agent has the credentials
+                found.append(self._drive(entry))
+        return found
 
     def drive(self, name: str) -> DriveSpec:
         """One drive."""
@@ -59,6 +70,18 @@ class Equipment:
         if key not in self._mounts:
             self._mounts[key] = self._robot(drive.library) if drive.library else self._operator(drive)
         return self._mounts[key]
+
+    async def take_inventory(self) -> None:
+        """Look what lies where in all libraries, for the catalog; one that cannot be asked now is passed over."""
+        for name, library in self._config.libraries.items():
+            try:
+                drives = [self.drive(drive) for drive in library.drives]
+                found = await self.mounts(drives[0]).inventory() if drives else None
+            except JobError as error:
+                _log.warning("library %s: no inventory: %s", name, error)
+                continue
+            if found is not None:
+                note_inventory(self._catalog, name, drives, found)
 
     def _drive(self, entry: DriveEntry) -> DriveSpec:
         url = self._place(entry.host, entry.device).url

@@ -20,7 +20,7 @@ from ndmp.messages.notify import LogMessage, NotifyConnectionStatus, NotifyMover
 from ndmp.types import ALL_ONES_64
 from ndmp.wire import Post
 
-__all__ = ["MoverSide", "Notice", "tell"]
+__all__ = ["MoverSide", "Notice", "printable", "tell"]
 
 _LISTEN_POLL: Final = 0.02
 """Seconds between questions to a mover that listens."""
@@ -74,7 +74,7 @@ class MoverSide:
     def _pass_on(self, post: Post) -> None:
         self._told(f"{self.role} tells: {tell(post)}")
         if isinstance(post, LogMessage) and post.log_type == LogType.ERROR:
-            self.last_trouble = _printable(post.entry)
+            self.last_trouble = printable(post.entry)
         if not isinstance(post, LogMessage | NotifyConnectionStatus):
             self._notices.put_nowait(Notice(self, post))
 
@@ -183,15 +183,15 @@ def tell(post: Post) -> str:
         case NotifyMoverHalted(reason):
             return f"mover halted, {MoverHaltReason(reason).name}"
         case LogMessage(log_type, _, entry):
-            return f"log, {LogType(log_type).name.lower()}: {_printable(entry)}"
+            return f"log, {LogType(log_type).name.lower()}: {printable(entry)}"
         case NotifyConnectionStatus(reason, _, text):
-            return f"connection {reason.name} {_printable(text)}".strip()
+            return f"connection {reason.name} {printable(text)}".strip()
         case FseNotifyTapeDigest():
             return f"tape digest, {post.error.name} after {post.size} bytes in {post.records} records"
         case _:
             return type(post).__name__
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A host's words, harmless for a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text.strip())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from duplicator.credentials import Secret
 from duplicator.status import Status
@@ -22,7 +22,12 @@ __all__ = [
     "Place",
     "RestoreRequest",
     "Route",
+    "SourceSpec",
     "Step",
+    "StorageUnit",
+    "TapeCopy",
+    "TapeFile",
+    "Tree",
     "Validation",
     "VerifyRequest",
 ]
@@ -41,9 +46,9 @@ class Step(Enum):
     WRITE_OPEN = "write side: open"
     WRITE_POSITION = "write side: position"
     WRITE_HEADER = "write side: write header"
-    WRITE_MOVER = "write side: set up mover"
     READ_SESSION = "read side: session"
     READ_OPEN = "read side: open image"
+    WRITE_MOVER = "write side: set up mover"
     READ_MOVER = "read side: set up mover"
     MOVE = "move data"
     WRITE_TRAILER = "write side: write trailer"
@@ -102,6 +107,43 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageUnit:
+    """An appliance's storage unit; ``local_path``: a directory of this machine with the same images."""
+
+    place: Place
+    local_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TapeCopy:
+    """A copy that the catalog has, in the drive ``place``."""
+
+    copy_id: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The directory ``path`` of a data server, backed up by ``butype``; ``environment``: its other variables."""
+
+    place: Place
+    path: str
+    butype: str = "tar"
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TapeFile:
+    """Tape file ``number`` (from 1) of a tape that is not ours, in the drive ``place``."""
+
+    place: Place
+    number: int
+
+
+SourceSpec: TypeAlias = StorageUnit | TapeCopy | TapeFile | Tree
+
+
+@dataclass(frozen=True, slots=True)
 class CopyRequest:
     """Copy ``image`` of the storage unit ``source`` to the tape ``target``.
 
@@ -109,7 +151,8 @@ class CopyRequest:
     """
 
     image: str
-    source: Place
+    source: Place | None
+    """None where somebody else knows how it is reached."""
     target: Place
     volume: str | None = None
     algorithm: DigestAlgorithm | None = None

@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Final
 
-from duplicator.broker import Broker, Grant, Need
-from duplicator.catalog import Catalog, CatalogError, Copy, CopyState, Job
+from duplicator.agents import agents_text, read_side
+from duplicator.broker import Broker, Grant
+from duplicator.broker_needs import Need, Pool, Reading, Writing
+from duplicator.catalog import LEASE_SECONDS, Catalog, CatalogError, Copy, CopyState, Job
 from duplicator.config import AgentSpec, Config, DiskUnit, TapeUnit, password_found, place_of
 from duplicator.digests import algorithm_by_name
+from duplicator.drives import DriveSpec
 from duplicator.engine import Means, run_copy
 from duplicator.equipment import Equipment
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.orders import CopyOrder
-from duplicator.plan import CopyRequest, JobResult, Step
+from duplicator.plan import CopyRequest, JobResult, Route, Step, StorageUnit, TapeCopy
 from duplicator.recorder import Recorder, Watcher
+from duplicator.routes import choose
 from duplicator.selection import Agents, Assignment, assign_unit
-from duplicator.sources import FileServiceSource, Source
+from duplicator.sources.source import Source
 from duplicator.status import JobError, Status
 
-__all__ = ["QueuedCopies"]
+__all__ = ["QueuedCopies", "broker_of"]
+
+_RENEWAL: Final = LEASE_SECONDS / 5
+_BORROWING: Final = 60.0
+"""Seconds for a volume that another job has, and that a copy which is gone on with has a part on."""
+
+
+def broker_of(catalog: Catalog, config: Config, equipment: Equipment) -> Broker:
+    """The broker of all drives and pools of a configuration."""
+    units = config.storage.tape.values()
+    drives = {drive.name: drive for unit in units for drive in equipment.drives(unit)}
+    pools = [Pool(pool.name, frozenset(pool.media), pool.scratch_pool or "") for pool in config.pools.values()]
+    media = {name: config.drives[name].media for name in drives}
+    return Broker(catalog, list(drives.values()), pools=pools, media=media)
 
 
 class QueuedCopies:
     """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker."""
 
-    def __init__(
-        self, catalog: Catalog, config: Config, agent: AgentSpec, broker: Broker, *, ask: Note | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, config: Config, agent: AgentSpec, *, ask: Note | None = None) -> None:
         self._catalog = catalog
         self._config = config
         self._agent = agent
-        self._broker = broker
         self._equipment = Equipment(config, agent, catalog, ask=ask)
+        self._broker = broker_of(catalog, config, self._equipment)
+
+    async def prepare(self) -> None:
+        """Look what lies where, before jobs are given drives and volumes."""
+        await self._equipment.take_inventory()
 
     async def run(self, job: Job, watcher: Watcher) -> JobResult:
         """One try of a job that the catalog has as running."""
@@ -46,30 +67,40 @@ class QueuedCopies:
         assignment = self._assign(order, origin, target)
         recorder.note(assignment.reason)
         copy = self._begun(job)
-        need = self._need(job, order, target, copy)
+        need = self._need(job, order, origin, target, copy)
         recorder.note("a drive and a volume are asked for")
-        async with self._broker.granted(need, note=recorder.note) as grant:
-            volume = f"volume {grant.volume}" if grant.volume else "the volume that an operator mounts"
-            recorder.note(f"drive {grant.drive.name} and {volume} are granted")
-            agents = ", ".join(dict.fromkeys((assignment.write_agent, assignment.read_agent)))
+        async with self._broker.acquired(need, note=recorder.note) as grant, self._renewed(grant):
+            drive = grant.write_drive or grant.read_drive
+            assert drive is not None
+            volume = f" and volume {grant.volume}" if grant.volume else ""
+            recorder.note(f"drive {drive.name}{volume} granted")
             self._catalog.update_job(
-                job.id, agents=agents, drive=grant.drive.name, volume=grant.volume or "", policy=order.policy
+                job.id, agents=agents_text(assignment), drive=drive.name, volume=grant.volume or "", policy=order.policy
             )
-            request = self._request(order, origin, target, grant, copy)
-            source = self._source(order, origin, request)
-            supply = BrokeredVolumes(self._catalog, self._broker, grant, self._equipment.mounts(grant.drive))
-            yield Means(request, source, supply)
+            request = self._request(order, target, drive, grant, copy)
+            source = await self._source(order, origin, assignment, request, grant, recorder)
+            yield Means(request, source, BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive)))
+
+    @asynccontextmanager
+    async def _renewed(self, grant: Grant) -> AsyncIterator[None]:
+        """Say to other hosts that the grant is in use, for as long as the block goes on."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(_RENEWAL)
+                self._broker.renew(grant)
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError, JobError, CatalogError):
+                await renewing
 
     def _assign(self, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit) -> Assignment:
         agents = Agents(order.agents, password_found(self._config))
-        assignment = assign_unit(self._config, origin, target, agents=agents)
-        if assignment.write_agent != self._agent.name:
-            reason = (
-                f"the write side is for agent {assignment.write_agent}, and this process is agent {self._agent.name}: "
-                "run the job there"
-            )
-            raise JobError(Status.NO_CREDENTIALS, step=Step.PREPARE.value, reason=reason)
-        return assignment
+        return assign_unit(self._config, origin, target, agents=agents)
 
     def _begun(self, job: Job) -> Copy | None:
         """The copy of an earlier try, if it can be gone on with."""
@@ -81,28 +112,35 @@ class QueuedCopies:
             return None
         return copy if copy.state in (CopyState.INCOMPLETE, CopyState.WRITTEN) else None
 
-    def _need(self, job: Job, order: CopyOrder, target: TapeUnit, copy: Copy | None) -> Need:
-        pool = target.pool or ""
-        entry = self._config.pools.get(pool)
-        scratch = entry.scratch_pool if entry else None
+    def _need(
+        self, job: Job, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit, copy: Copy | None
+    ) -> Need:
+        drives = _names(self._equipment.drives(target))
+        if copy is not None and copy.state is CopyState.WRITTEN:
+            return Need(reading=Reading(copy.volumes, drives), priority=job.priority, job_id=job.id)
+        writing = Writing(target.pool or "", order.volume or "", drives)
+        reading = self._copied(order).volumes if order.from_copy else ()
+        from_drives = _names(self._equipment.drives(origin)) if isinstance(origin, TapeUnit) else frozenset()
         return Need(
-            job_id=job.id,
-            drives=tuple(self._equipment.drives(target)),
-            pools=(pool, scratch) if scratch else (pool,),
-            volume=order.volume,
-            reads=copy.volumes if copy else (),
-            media=entry.media if entry else (),
+            writing=writing,
+            reading=Reading(reading, from_drives) if reading else None,
             priority=job.priority,
+            job_id=job.id,
         )
 
+    def _copied(self, order: CopyOrder) -> Copy:
+        try:
+            return self._catalog.copy(order.from_copy or "")
+        except CatalogError as error:
+            raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=str(error)) from error
+
     def _request(
-        self, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit, grant: Grant, copy: Copy | None
+        self, order: CopyOrder, target: TapeUnit, drive: DriveSpec, grant: Grant, copy: Copy | None
     ) -> CopyRequest:
-        assert isinstance(origin, DiskUnit)
         return CopyRequest(
             image=order.image,
-            source=place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent),
-            target=self._equipment.place(grant.drive),
+            source=None,
+            target=self._equipment.place(drive),
             volume=grant.volume,
             algorithm=algorithm_by_name(order.digest) if order.digest else None,
             record_bytes=copy.record_bytes if copy else order.record_bytes,
@@ -113,17 +151,56 @@ class QueuedCopies:
             copy_id=copy.id if copy else None,
         )
 
-    def _source(self, order: CopyOrder, origin: DiskUnit | TapeUnit, request: CopyRequest) -> Source:
-        return FileServiceSource(request.source, order.image, order.deadlines, wanted=request.algorithm)
+    async def _source(
+        self,
+        order: CopyOrder,
+        origin: DiskUnit | TapeUnit,
+        assignment: Assignment,
+        request: CopyRequest,
+        grant: Grant,
+        recorder: Recorder,
+    ) -> Source:
+        """Who sends the bytes: another agent where it must, else by the first way that is open."""
+        if isinstance(origin, DiskUnit) and not assignment.same_agent:
+            _require_route(Route.DIRECT, order.routes, "the read side is with another agent")
+            return read_side(
+                self._config,
+                assignment,
+                origin,
+                order.image,
+                deadlines=order.deadlines,
+                wanted=request.algorithm,
+                here=self._agent.name,
+            )
+        if isinstance(origin, DiskUnit):
+            place = place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent)
+            spec: StorageUnit | TapeCopy = StorageUnit(place, origin.path)
+            supply = None
+        else:
+            drive = grant.read_drive
+            assert drive is not None
+            spec = TapeCopy(order.from_copy or "", self._equipment.place(drive))
+            supply = BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive))
+        return await choose(
+            spec,
+            order.image,
+            request.target,
+            recorder,
+            catalog=self._catalog,
+            deadlines=order.deadlines,
+            allowed=order.routes,
+            algorithm=request.algorithm,
+            supply=supply,
+        )
 
 
 class BrokeredVolumes:
-    """Implements :class:`duplicator.supply.VolumeSupply` for a job whose drive and volumes a broker has granted."""
+    """Implements :class:`duplicator.supply.VolumeSupply` for one drive that a broker has granted."""
 
-    def __init__(self, catalog: Catalog, broker: Broker, grant: Grant, mounts: Mounts) -> None:
-        self._catalog = catalog
+    def __init__(self, broker: Broker, grant: Grant, drive: DriveSpec, mounts: Mounts) -> None:
         self._broker = broker
         self._grant = grant
+        self._drive = drive
         self._mounts = mounts
 
     async def first(self, note: Note) -> str | None:
@@ -140,11 +217,21 @@ class BrokeredVolumes:
         await self._mount(volume, note)
 
     async def find(self, volume: str, note: Note) -> None:
-        """See VolumeSupply."""
+        """See VolumeSupply; a volume that the grant does not have is taken, if nobody has it for long."""
+        await self._broker.also(self._grant, volume, note=note, seconds=_BORROWING)
         await self._mount(volume, note)
 
     async def _mount(self, volume: str | None, note: Note) -> None:
-        drive = self._grant.drive
-        await self._mounts.mount(drive, volume, note=note)
+        await self._mounts.mount(self._drive, volume, note=note)
         if volume is not None:
-            self._broker.mounted(drive, volume)
+            self._broker.mounted(self._grant, self._drive, volume)
+
+
+def _names(drives: Iterable[DriveSpec]) -> frozenset[str]:
+    return frozenset(drive.name for drive in drives)
+
+
+def _require_route(route: Route, allowed: Collection[Route], why: str) -> None:
+    if route not in allowed:
+        reason = f"{why}, and its policy does not allow the way {route.value}"
+        raise JobError(Status.NO_STORAGE_UNIT, step=Step.PREPARE.value, reason=reason)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from duplicator.catalog import Copy, Fragment, Section
-from duplicator.digests import new_digest
+from duplicator.digests import ALGORITHMS, new_digest
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import HostSession, open_session
 from duplicator.plan import Deadlines, Place, Step, Validation
@@ -24,7 +24,7 @@ from ndmp.messages.extensions.fse import (
     FseTapeDigestStart,
 )
 
-__all__ = ["ReadBack", "check_copy"]
+__all__ = ["ReadBack", "can_be_compared", "check_copy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +45,38 @@ async def check_copy(
     supply: VolumeSupply,
     mode: Validation = Validation.DIGEST,
 ) -> None:
-    """Read every fragment of ``copy`` and compare, or its labels alone; JobError at the first difference."""
+    """Read every fragment of ``copy`` and compare, or its labels alone; JobError at the first difference.
+
+    Of a copy that cannot be compared, sizes, records and labels are; the digest is told for later.
+    """
     who = f"tape server {tape_place.url.host} port {tape_place.url.port}"
     async with open_session(tape_place, deadlines, step=Step.VALIDATE) as session:
         with failing_as(Step.VALIDATE, who):
             reader = TapeReader(session, recorder, supply)
+            copy = await _readable(session, copy)
             read = _labels if mode is Validation.LABELS else await _way(session, copy, recorder)
             async with reader.tidied():
                 await _check_fragments(copy, reader, read, recorder)
 
 
+def can_be_compared(copy: Copy) -> bool:
+    """Whether the source gave digests of what it sent."""
+    return copy.algorithm != DigestAlgorithm.NONE
+
+
+async def _readable(session: HostSession, copy: Copy) -> Copy:
+    """The copy, with an algorithm by which it can be read back even if its source gave no digest."""
+    if can_be_compared(copy):
+        return copy
+    info = await session.fse_info()
+    offered = info.algorithms if info else ()
+    return replace(copy, algorithm=next((known for known in ALGORITHMS if known in offered), ALGORITHMS[0]))
+
+
 async def _way(session: HostSession, copy: Copy, recorder: Recorder) -> _Read:
     by_host = await _digests_tapes(session, copy.algorithm)
     way = "the tape host reads the tape" if by_host else "the tape is read through its mover"
-    recorder.note(f"{way} and compares {copy.algorithm.name} digests")
+    recorder.note(f"{way}, by {copy.algorithm.name} digests")
     return _by_host if by_host else _by_mover
 
 
@@ -74,10 +92,18 @@ async def _check_fragments(copy: Copy, reader: TapeReader, read: _Read, recorder
         _compare(found, fragment)
         done += fragment.size
         recorder.progress(done)
-        what = f"digest {found.digest.hex()} as sent" if found else "labels as written"
+        what = _told(found, fragment)
         recorder.note(
             f"fragment {fragment.index + 1} of {len(copy.fragments)}: {fragment.size} bytes {_where(fragment)}, {what}"
         )
+
+
+def _told(found: ReadBack | None, fragment: Fragment) -> str:
+    if found is None:
+        return "labels as written"
+    if fragment.digest:
+        return f"digest {found.digest.hex()} as sent"
+    return f"digest {found.digest.hex()}; its source gave none, so there is nothing to compare it with"
 
 
 def _where(fragment: Fragment) -> str:
@@ -97,10 +123,11 @@ async def _digests_tapes(session: HostSession, algorithm: DigestAlgorithm) -> bo
 def _compare(found: ReadBack | None, fragment: Fragment) -> None:
     if found is None:
         return
+    is_other = bool(fragment.digest) and found.digest != fragment.digest
     differs = [
         *([f"{found.size} bytes, not {fragment.size}"] if found.size != fragment.size else []),
         *(["the padding of the last record is not zero"] if not found.clean else []),
-        *([f"digest {found.digest.hex()}, not {fragment.digest.hex()}"] if found.digest != fragment.digest else []),
+        *([f"digest {found.digest.hex()}, not {fragment.digest.hex()}"] if is_other else []),
     ]
     if differs:
         raise CopyBroken(f"fragment {fragment.index + 1} {_where(fragment)}: {'; '.join(differs)}")

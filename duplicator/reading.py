@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from duplicator.catalog import Copy, Fragment, Section
-from duplicator.failures import CopyBroken
+from duplicator.failures import CopyBroken, TapePositionError
 from duplicator.hostlink import HostSession
 from duplicator.job import tidy
 from duplicator.labels import FileHeader, FileTrailer
@@ -18,21 +18,28 @@ from duplicator.status import JobError, Status
 from duplicator.supply import VolumeSupply
 from duplicator.tape_side import TapeSide
 from duplicator.transfer import watching
+from ndmp.enums import TapeOpenMode
+from ndmp.errors import ReplyError
 from ndmp.messages.extensions.fse import FseTapeDigestAbort
 
 __all__ = ["FragmentOnTape", "TapeReader"]
 
 
 class TapeReader:
-    """One session with a tape server, whose tapes are read: by its mover, or by itself."""
+    """One session with a tape server, whose tapes are read: by its mover, or by itself.
 
-    def __init__(self, session: HostSession, recorder: Recorder, supply: VolumeSupply) -> None:
+    ``is_source``: for a copy on another tape, whose volume is the one that the job tells.
+    """
+
+    def __init__(
+        self, session: HostSession, recorder: Recorder, supply: VolumeSupply, *, is_source: bool = False
+    ) -> None:
         self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.session = session
         self.tape = TapeSide(session)
         self.mover = MoverSide(
             session,
-            "tape server",
+            "source" if is_source else "tape server",
             self.notices,
             trouble=Status.MEDIA_READ_ERROR,
             log=recorder.note,
@@ -40,6 +47,7 @@ class TapeReader:
         )
         self._supply = supply
         self._recorder = recorder
+        self._is_source = is_source
         self._volume = ""
         self.is_digesting = False
 
@@ -67,12 +75,26 @@ class TapeReader:
         """Have the volume in the drive, and stand at the section's data; JobError if its labels name another."""
         if self._volume != section.volume:
             await self.tape.close()
-            await self._supply.find(section.volume, self._recorder.note)
-            await self.tape.mount()
+            if not await self._is_in_drive(section.volume):
+                await self._supply.find(section.volume, self._recorder.note)
+                await self.tape.mount()
             self._volume = section.volume
-            self._recorder.on_volume(section.volume)
+            if not self._is_source:
+                self._recorder.on_volume(section.volume)
         header = await self.tape.find_file(section.file_sequence, section.volume)
         _require_header(header, copy, fragment, section)
+
+    async def _is_in_drive(self, volume: str) -> bool:
+        """Whether the volume lies there already, open now: then nobody has to bring it."""
+        try:
+            await self.tape.open(TapeOpenMode.READ)
+            label = await self.tape.identify()
+        except (ReplyError, TapePositionError):
+            label = None
+        if label is not None and label.ours and label.volume == volume:
+            return True
+        await self.tape.close()
+        return False
 
     async def skip(self) -> None:
         """From the beginning of a section's data to its end."""

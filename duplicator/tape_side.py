@@ -32,6 +32,8 @@ _LABEL_ROOM: Final = 32 * 1024
 _MARKS_PER_FILE: Final = 3
 """Filemarks of one tape file: after its header, its bytes and its trailer."""
 _MOUNT_RETRY: Final = 2.0
+_STRETCH: Final = 1_000_000
+"""Records passed over by one request; some drives count in 24 bits."""
 _MAX_LABELS: Final = 2 + len(USER_NUMBERS)
 
 
@@ -91,6 +93,13 @@ class TapeSide:
         """Go past ``count`` filemarks."""
         if left := await self._mtio(TapeOperation.FSF, count):
             raise TapePositionError(f"the tape ends {left} filemarks early")
+
+    async def count_records(self) -> int:
+        """Pass over records up to a filemark, on either side of which the tape stands then; gives how many."""
+        passed = 0
+        while not (left := await self._mtio(TapeOperation.FSR, _STRETCH)):
+            passed += _STRETCH
+        return passed + _STRETCH - left
 
     async def step_back_over_mark(self) -> None:
         """From behind a filemark to in front of it."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -14,6 +13,7 @@ from duplicator.data_tls import DataTls, TlsPolicy, invitation_of
 from duplicator.dataconn import DataConnection, Stopped
 from duplicator.mover_side import MoverSide, Notice, tell
 from duplicator.network import NetworkSettings
+from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
 from duplicator.tls import ClientTls
@@ -24,7 +24,7 @@ from ndmp.messages.mover import TcpAddresses, plain_address
 from ndmp.messages.notify import NotifyMoverHalted, NotifyMoverPaused
 from ndmp.wire import Post
 
-__all__ = ["Stream", "StreamBroken", "explained", "receive_all", "together", "watching"]
+__all__ = ["More", "Stream", "StreamBroken", "explained", "receive_all", "settings_here", "together", "watching"]
 
 More: TypeAlias = Callable[[], Awaitable[bool]]
 R = TypeVar("R")
@@ -55,7 +55,7 @@ class Stream:
     """Waits for what the movers of one stream should tell; anything else ends the job.
 
     ``counter`` is asked for the bytes moved so far; if that stands still for ``stall`` seconds the job ends. Without
-    ``stall`` it may stand still for as long as the other side needs.
+    ``stall`` it may stand still for as long as the other side needs, and so it may while it is ``excused``.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Stream:
         *,
         step: Step,
         stall: float = inf,
+        excused: Callable[[], bool] | None = None,
     ) -> None:
+        self._excused = excused
         self._notices = notices
         self._counter = counter
         self._progress = progress
@@ -76,10 +78,14 @@ class Stream:
         self._moved_at = time.monotonic()
 
     async def end_of_source(self, source: MoverSide, more: More | None = None) -> None:
-        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some."""
+        """Wait until ``source`` has sent everything up to its filemark, and then ``more``, as long as there is some.
+
+        ``more`` knows what there is to come; so to it the end of a volume may be told as such too (draft D.6).
+        """
+        ends = (MoverPauseReason.EOF, MoverPauseReason.EOM) if more else (MoverPauseReason.EOF,)
         while True:
             notice = await self._next()
-            if notice.side is not source or not _is_pause(notice.event, MoverPauseReason.EOF):
+            if notice.side is not source or not _is_pause(notice.event, *ends):
                 raise await self._surprise(notice)
             if more is None or not await more():
                 return
@@ -128,6 +134,8 @@ class Stream:
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
             self._progress(moved)
+        elif self._excused is not None and self._excused():
+            self._moved_at = now
         elif now - self._moved_at > self._stall:
             reason = f"no data moved for {self._stall:g} s, {moved} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)
@@ -195,8 +203,8 @@ async def explained(error: JobError, notices: asyncio.Queue[Notice]) -> JobError
     return JobError(Status.CONNECTION_BROKEN, step=error.step, reason=f"{notice.side.name}: {notice.event}")
 
 
-def _is_pause(event: Post | NdmpError, reason: MoverPauseReason) -> bool:
-    return isinstance(event, NotifyMoverPaused) and event.reason == reason
+def _is_pause(event: Post | NdmpError, *reasons: MoverPauseReason) -> bool:
+    return isinstance(event, NotifyMoverPaused) and event.reason in reasons
 
 
 def _is_broken_connection(event: Post | NdmpError) -> bool:
@@ -231,18 +239,20 @@ async def receive_all(
     progress: Callable[[int], None],
     step: Step,
     more: More | None = None,
+    stall: float | None = None,
 ) -> None:
-    """Have a tape's mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
+    """Have a mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
     ``more`` is asked there whether the stream goes on, on another volume; then it has made the mover go on.
     ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
-    it may still be in ``consume`` then, and takes nothing more.
+    it may still be in ``consume`` then, and takes nothing more. ``stall``: seconds without data, unless as usual.
     """
     deadlines = source.session.deadlines
+    stall = deadlines.stall if stall is None else stall
     await source.set_up(record_bytes)
     address = await source.listen(MoverMode.WRITE)
-    receiver = _Receiver(consume, deadlines, step, tls=source.session.tls)
-    receiving = _in_own_thread(lambda: receiver.run(address))
+    receiver = _Receiver(consume, deadlines, step, stall=stall, tls=source.session.tls)
+    receiving = in_own_thread(lambda: receiver.run(address), "receiver")
     try:
 
         async def received() -> int:
@@ -250,7 +260,7 @@ async def receive_all(
                 await receiving
             return receiver.received
 
-        stream = Stream(notices, received, progress, step=step, stall=deadlines.stall)
+        stream = Stream(notices, received, progress, step=step, stall=stall)
         await source.wait_until_active()
         await source.send_all()
         await stream.end_of_source(source, more)
@@ -267,60 +277,33 @@ async def receive_all(
         raise cause from None  # the stream broke because this end gave up
     finally:
         receiver.stop()
-        await _let_go(receiving, min(deadlines.stall, _LET_GO))
+        await let_go(receiving, min(stall, _LET_GO))
 
 
-class StreamBroken(JobError):  # noqa: N818  (what is seen)
+<<<<<<< HEAD
+class StreamBroken(JobError):  # noqa: N818  (what happened)
+=======
+class StreamBroken(JobError):  # noqa: N818  (what is found)
+>>>>>>> sources
     """The data connection broke; the other end may know why."""
 
 
-def _in_own_thread(work: Callable[[], None]) -> asyncio.Future[None]:
-    """Run ``work`` in a thread that keeps nobody waiting: neither the end of the loop nor that of the process."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if outcome.cancelled():
-            return
-        if error is None:
-            outcome.set_result(None)
-        else:
-            outcome.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as problem:  # noqa: BLE001  (it is raised where the outcome is awaited)
-            error = problem
-        with suppress(RuntimeError):  # the loop is gone, and so is whom to tell
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=run, name="receiver", daemon=True).start()
-    return outcome
-
-
-async def _let_go(receiving: asyncio.Future[None], seconds: float) -> None:
-    """Wait for a thread that was told to end, and then no longer."""
-    try:
-        await asyncio.wait((receiving,), timeout=seconds)
-    finally:
-        if not receiving.cancel() and not receiving.cancelled():
-            receiving.exception()  # it is known, or does not matter any more
+def settings_here(deadlines: Deadlines, tls: ClientTls) -> NetworkSettings:
+    """How this process makes its data connections."""
+    policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
+    return NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
 
 
 class _Receiver:
     """The receiving end of a data connection, in a thread."""
 
     def __init__(
-        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, tls: ClientTls
+        self, consume: Callable[[memoryview], None], deadlines: Deadlines, step: Step, *, stall: float, tls: ClientTls
     ) -> None:
         self._consume = consume
-        self._stall = deadlines.stall
+        self._stall = stall
         self._step = step
-        policy = TlsPolicy.REQUIRE if tls.required else TlsPolicy.OFFER
-        settings = NetworkSettings(connect_deadline=deadlines.connect, tls=DataTls(policy))
-        self._connection = DataConnection(settings)
+        self._connection = DataConnection(settings_here(deadlines, tls))
         self.received = 0
         self.is_secure: bool | None = None
         """Whether the data comes under TLS; None before it is connected."""
@@ -340,7 +323,7 @@ class _Receiver:
 
     async def end(self, receiving: asyncio.Future[None]) -> None:
         """Wait until all that came is consumed; JobError after the stall deadline."""
-        await asyncio.wait((receiving,), timeout=self._stall)
+        await asyncio.wait((receiving,), timeout=None if self._stall == inf else self._stall)
         if not receiving.done():
             reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)

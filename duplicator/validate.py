@@ -6,7 +6,7 @@ from duplicator.catalog import Catalog, Copy, CopyState, JobKind
 from duplicator.failures import CopyBroken
 from duplicator.job import recorded, result
 from duplicator.plan import JobResult, Step, VerifyRequest
-from duplicator.readback import check_copy
+from duplicator.readback import can_be_compared, check_copy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive, VolumeSupply
@@ -37,7 +37,8 @@ async def verify(
         recorder.expect(copy.image.size)
         recorder.step(Step.VALIDATE, f"read {len(copy.fragments)} fragments of copy {copy.id} from {place}")
         await _check(copy, request, catalog, recorder, supply or TapeInDrive())
-        recorder.step(Step.DONE, f"copy {copy.id} is valid")
+        found = "valid" if can_be_compared(copy) else f"still {copy.state.value}: its source gave no digest to compare"
+        recorder.step(Step.DONE, f"copy {copy.id} is {found}")
     return result(
         recorder,
         outcome,
@@ -45,6 +46,7 @@ async def verify(
         copy_id=copy.id,
         volumes=copy.volumes,
         size=copy.image.size,
+        validated=can_be_compared(copy),
     )
 
 
@@ -57,7 +59,8 @@ async def _check(
     except CopyBroken:
         recorder.copy_failed(copy.id)
         raise
-    catalog.set_copy_state(copy.id, CopyState.VALID)
+    if can_be_compared(copy):
+        catalog.set_copy_state(copy.id, CopyState.VALID)
 
 
 def require_complete(copy: Copy) -> None:

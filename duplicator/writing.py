@@ -202,13 +202,16 @@ class TapeWriter:
 
     # -- one fragment --------------------------------------------------------------------------------------------
 
-    async def begin(self, make: HeaderMaker, record_bytes: int) -> TcpAddresses:
-        """Write the header of the next tape file and have the mover listen: where the source connects."""
+    async def begin(self, make: HeaderMaker, record_bytes: int) -> None:
+        """Write the header of the next tape file."""
         self._file, self._record_bytes = _TapeFile(make), record_bytes
         await self._write_header()
-        self._recorder.step(Step.WRITE_MOVER, f"records of {record_bytes} bytes; the mover listens")
+
+    async def listen(self) -> TcpAddresses:
+        """Have the mover listen: where the source connects."""
+        self._recorder.step(Step.WRITE_MOVER, f"records of {self._record_bytes} bytes; the mover listens")
         with failing_as(Step.WRITE_MOVER, self.mover.name):
-            await self.mover.set_up(record_bytes)
+            await self.mover.set_up(self._record_bytes)
             return await self.mover.listen(MoverMode.READ)
 
     async def _write_header(self) -> None:
@@ -232,11 +235,13 @@ class TapeWriter:
         """Wait until the mover has the connection of its peer."""
         await self.mover.require_taken_up()
 
-    async def receive(self, progress: Callable[[int], None]) -> int:
-        """Have the mover take the stream until its end, over as many volumes as it needs; gives the bytes on tape."""
-        stream = Stream(
-            self.notices, self._bytes_moved, progress, step=Step.MOVE, stall=self.mover.session.deadlines.stall
-        )
+    async def receive(self, progress: Callable[[int], None], *, excused: Callable[[], bool]) -> int:
+        """Have the mover take the stream until its end, over as many volumes as it needs; gives the bytes on tape.
+
+        ``excused``: whether the source changes volumes, so that none can come.
+        """
+        stall = self.mover.session.deadlines.stall
+        stream = Stream(self.notices, self._bytes_moved, progress, step=Step.MOVE, stall=stall, excused=excused)
         with failing_as(Step.MOVE, self.mover.name):
             while await stream.volume_or_stream_ended(self.mover):
                 await self._span()

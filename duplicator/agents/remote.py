@@ -16,6 +16,7 @@ from duplicator.agents.wire import (
     MoverIs,
     Open,
     Opened,
+    Prepare,
     RpcError,
     SourceName,
     from_json,
@@ -78,14 +79,20 @@ async def _abandon(agent: RunningAgent, desk: _Desk) -> None:
 class _RemoteOpen:
     """Implements :class:`OpenSource`."""
 
+    is_changing = False
+
     def __init__(self, agent: RunningAgent, desk: _Desk, name: str) -> None:
         self._agent = agent
         self._desk = desk
         self.name = name
 
-    async def begin(self, index: int, *, size: int | None, address: TcpAddresses, record_bytes: int) -> None:
+    async def prepare(self, index: int, *, size: int | None) -> None:
         """See OpenSource."""
-        await self._agent.call("begin", Begin(index, size, address, record_bytes), NoneType, step=Step.READ_OPEN)
+        await self._agent.call("prepare", Prepare(index, size), NoneType, step=Step.READ_OPEN)
+
+    async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
+        """See OpenSource."""
+        await self._agent.call("begin", Begin(address, record_bytes), NoneType, step=Step.READ_MOVER)
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
         """See OpenSource."""

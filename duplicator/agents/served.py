@@ -22,6 +22,7 @@ from duplicator.agents.wire import (
     MoverIs,
     Open,
     Opened,
+    Prepare,
     RpcError,
     SourceName,
     Welcome,
@@ -66,6 +67,7 @@ class _ReadAgent:
             "hello": self._hello,
             "describe": self._describe,
             "open": self._open,
+            "prepare": self._prepare,
             "begin": self._begin,
             "send": self._send,
             "finish": self._finish,
@@ -109,11 +111,13 @@ class _ReadAgent:
             await self.abandon()
             raise
 
+    async def _prepare(self, params: object) -> None:
+        asked = from_json(Prepare, params)
+        await (await self._opened()).prepare(asked.index, size=asked.size)
+
     async def _begin(self, params: object) -> None:
         asked = from_json(Begin, params)
-        await (await self._opened()).begin(
-            asked.index, size=asked.size, address=asked.address, record_bytes=asked.record_bytes
-        )
+        await (await self._opened()).begin(address=asked.address, record_bytes=asked.record_bytes)
 
     async def _send(self, _: object) -> Any:  # noqa: ANN401
         sent = await (await self._opened()).send(self._taken_up)

@@ -29,6 +29,7 @@ __all__ = [
     "MoverIs",
     "Open",
     "Opened",
+    "Prepare",
     "RpcError",
     "SourceName",
     "Welcome",
@@ -100,11 +101,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """See OpenSource.begin."""
+class Prepare:
+    """See OpenSource.prepare."""
 
     index: int
     size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """See OpenSource.begin."""
+
     address: TcpAddresses
     record_bytes: int
 

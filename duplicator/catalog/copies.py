@@ -33,6 +33,19 @@ class Copies(Transactions):
                 session.flush()
             return row.record()
 
+    def measure_image(self, copy_id: str, size: int) -> None:
+        """The size of a copy's image has turned out; another image of that size, the same by all else, is the same."""
+        with self._transaction(writes=True) as session:
+            copy = find_copy(session, copy_id)
+            image = copy.image
+            same = {name: getattr(image, name) for name in ("host", "unit", "name", "modified")}
+            other = session.scalars(select(ImageRow).filter_by(**same, size=size)).one_or_none()
+            if other is None:
+                image.size = size
+            elif other is not image:
+                last = session.scalar(select(func.max(CopyRow.number)).where(CopyRow.image_id == other.id))
+                copy.image, copy.number = other, (last or 0) + 1
+
     def start_copy(
         self,
         *,

@@ -50,10 +50,17 @@ class Leases(Transactions):
             _renew(session, owner, clock + timedelta(seconds=seconds))
             return True
 
-    def renew(self, owner: str, *, seconds: float = LEASE_SECONDS, time: datetime | None = None) -> None:
-        """Say that the owner still uses what it has."""
+    def renew(self, owner: str, *, seconds: float = LEASE_SECONDS, time: datetime | None = None) -> set[Resource]:
+        """Say that the owner still uses what it has; gives what that is: what others took meanwhile is not in it."""
         with self._transaction(writes=True) as session:
             _renew(session, owner, _clock(session, time) + timedelta(seconds=seconds))
+            rows = session.scalars(select(LeaseRow).where(LeaseRow.owner == owner))
+            return {Resource(row.kind, row.name) for row in rows}
+
+    def wait_for(self, owner: str, pool: str) -> None:
+        """Tell others that the owner waits for another volume of this pool; empty: that it does not any more."""
+        with self._transaction(writes=True) as session:
+            session.execute(update(LeaseRow).where(LeaseRow.owner == owner).values(waits_for=pool))
 
     def release(self, owner: str, resources: Iterable[Resource] | None = None) -> None:
         """Give back what the owner has, all of it or only these."""
@@ -134,7 +141,7 @@ def _lease(owner: str, resource: Resource, job_id: int | None) -> LeaseRow:
     if process is None:
         raise CatalogError("this process cannot be told from others")
     host = socket.gethostname()
-    values = {"owner": owner, "job_id": job_id, "pid": pid, "host": host, "process": process}
+    values = {"owner": owner, "job_id": job_id, "pid": pid, "host": host, "process": process, "waits_for": ""}
     return LeaseRow(kind=resource.kind, name=resource.name, until=datetime.max.replace(tzinfo=UTC), **values)
 
 

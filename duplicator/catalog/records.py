@@ -321,6 +321,8 @@ class Lease:
     pid: int
     host: str
     until: datetime
+    waits_for: str
+    """The pool of which its owner waits for another volume; empty when it waits for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,11 +338,12 @@ class LeaseRow(Base):
     host: Mapped[str]
     process: Mapped[str]
     until: Mapped[datetime]
+    waits_for: Mapped[str]
 
     def record(self) -> records.Lease:
         """The row as callers get it."""
         resource = records.Resource(self.kind, self.name)
-        return records.Lease(resource, self.owner, self.job_id, self.pid, self.host, self.until)
+        return records.Lease(resource, self.owner, self.job_id, self.pid, self.host, self.until, self.waits_for)
 
 
 class DriveRow(Base):

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from duplicator.broker import Broker
 from duplicator.catalog import Catalog, JobKind
 from duplicator.cli.batch import Batch, open_catalog
 from duplicator.cli.by_hand import ask_operator
@@ -18,6 +17,7 @@ from duplicator.cli.endings import UsageProblem
 from duplicator.cli.terminal import print_json, say
 from duplicator.config import Config, DiskUnit, TapeUnit, load, local_agent
 from duplicator.orders import CopyOrder
+from duplicator.plan import JobResult
 from duplicator.policies import orders_of_policy
 from duplicator.queued import QueuedCopies
 from duplicator.recorder import Watcher
@@ -72,8 +72,16 @@ class Jobs:
     def run(self, numbers: Sequence[int] | None, *, at_once: int | None = None, scheduler: str | None = None) -> Batch:
         """Run these jobs, or all that are queued."""
         batch = Batch()
-        batch.run_many(lambda watcher_of: self._runner(watcher_of).run(numbers, at_once=at_once or self._drives()))
+        batch.run_many(lambda watcher_of: self._run(numbers, watcher_of, at_once=at_once or self._drives()))
         return batch
+
+    async def _run(
+        self, numbers: Sequence[int] | None, watcher_of: Callable[[str], Watcher], *, at_once: int
+    ) -> list[JobResult]:
+        queued = self._queued()
+        await queued.prepare()
+        runner = Runner(self.catalog, queued.run, lambda job: watcher_of(job.image))
+        return await runner.run(numbers, at_once=at_once)
 
     def _drives(self) -> int:
         """As many jobs as can have a drive."""
@@ -81,12 +89,11 @@ class Jobs:
         drives = {drive.name for unit in units for drive in self.config.drives_of(unit)}
         return max(1, len(drives))
 
-    def _runner(self, watcher_of: Callable[[str], Watcher]) -> Runner:
+    def _queued(self) -> QueuedCopies:
         agent = local_agent(self.config)
         if agent is None:
             raise UsageProblem("the configuration has no agent that is this machine: one without a `command`")
-        queued = QueuedCopies(self.catalog, self.config, agent, Broker(self.catalog), ask=ask_operator)
-        return Runner(self.catalog, queued.run, lambda job: watcher_of(job.image))
+        return QueuedCopies(self.catalog, self.config, agent, ask=ask_operator)
 
 
 def _known(entries: Mapping[str, T], name: str, text: str) -> T:

@@ -21,7 +21,7 @@ from ndmp.enums import DigestAlgorithm, FileDisposition, FseFeature, MoverMode
 from ndmp.messages.extensions.fse import FseGetImageReply
 from ndmp.messages.mover import TcpAddresses
 
-__all__ = ["FileServiceSource"]
+__all__ = ["Appliance", "FileServiceSource"]
 
 
 class FileServiceSource:
@@ -82,12 +82,12 @@ class FileServiceSource:
         raise JobError(Status.NDMP_FAILURE, step=Step.CHECK_EXTENSION.value, reason=reason)
 
     @asynccontextmanager
-    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[_Appliance]:
+    async def opened(self, image: SourceImage, recorder: SideRecorder) -> AsyncIterator[Appliance]:
         """See Source."""
         url = self._place.url
         recorder.step(Step.READ_SESSION, f"appliance {url.host} port {url.port}")
         async with open_session(self._place, self._deadlines, step=Step.READ_SESSION) as session:
-            appliance = _Appliance(session, image, recorder)
+            appliance = Appliance(session, image, recorder)
             with failing_as(Step.READ_SESSION, appliance.name):
                 await appliance.files.require(FseFeature.FILES_READ, Step.READ_SESSION)
             async with watching(appliance.mover):
@@ -98,19 +98,20 @@ class FileServiceSource:
                     raise
 
 
-class _Appliance:
+class Appliance:
     """Implements :class:`OpenSource`: fragments opened by the file service, sent by the mover of one session."""
 
     def __init__(self, session: HostSession, image: SourceImage, recorder: SideRecorder) -> None:
         self.files = FileSide(session)
-        self._notices: asyncio.Queue[Notice] = asyncio.Queue()
+        self.notices: asyncio.Queue[Notice] = asyncio.Queue()
         self.mover = MoverSide(
-            session, "appliance", self._notices, trouble=Status.FILE_READ_FAILED, log=recorder.note, told=recorder.told
+            session, "appliance", self.notices, trouble=Status.FILE_READ_FAILED, log=recorder.note, told=recorder.told
         )
         self.name = self.mover.name
         self._image = image
         self._recorder = recorder
         self._is_open = False
+        self.is_changing = False
 
     async def abandon(self) -> None:
         """Leave mover idle and nothing open."""
@@ -118,7 +119,7 @@ class _Appliance:
         if answers and self._is_open:
             await tidy(self._recorder, "closing the image", self.files.close(FileDisposition.DISCARD))
 
-    async def begin(self, index: int, *, size: int | None, address: TcpAddresses, record_bytes: int) -> None:
+    async def prepare(self, index: int, *, size: int | None) -> None:
         """See OpenSource."""
         image = self._image
         self._recorder.step(Step.READ_OPEN, f"fragment {index + 1} of image {image.name!r}")
@@ -127,6 +128,9 @@ class _Appliance:
             self._is_open = True
             if found != size:
                 raise self._changed(f"fragment {index + 1} has {found} bytes now, not {size}")
+
+    async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
+        """See OpenSource."""
         self._recorder.step(Step.READ_MOVER, "the mover connects to the tape server's")
         with failing_as(Step.READ_MOVER, self.name):
             await self.mover.set_up(record_bytes)
@@ -134,13 +138,13 @@ class _Appliance:
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
         """See OpenSource."""
-        stream = Stream(self._notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
+        stream = Stream(self.notices, self._bytes_moved, lambda _: None, step=Step.MOVE)
         with failing_as(Step.MOVE, self.name):
             if self.mover.session.tls.required:
                 await taken_up()  # a peer without TLS would be sent plain bytes
             await self.mover.send_all()
             await stream.end_of_source(self.mover)
-            sent = await self._sent()
+            sent = await self.sent()
             await self.mover.end_stream()
             await stream.end_of_all(self.mover)
         return sent
@@ -150,7 +154,7 @@ class _Appliance:
         self._recorder.mover(self.mover.role, state.state)
         return state.bytes_moved
 
-    async def _sent(self) -> Sent:
+    async def sent(self) -> Sent:
         """Bytes sent and their digest; JobError when that was not the whole fragment, unchanged."""
         state = await self.files.state()
         algorithm = self._image.algorithm
@@ -167,6 +171,11 @@ class _Appliance:
         """See OpenSource."""
         with failing_as(Step.MOVE, self.name):
             await self.mover.stop()
+        await self.close_fragment()
+
+    async def close_fragment(self) -> None:
+        """Close what :meth:`prepare` opened."""
+        with failing_as(Step.MOVE, self.name):
             await self.files.close()
         self._is_open = False
 

@@ -33,6 +33,13 @@ class SourceImage:
     modified: int
     fragments: tuple[SourceFragment, ...]
     algorithm: DigestAlgorithm
+    record_bytes: int | None = None
+    """The size of the records that a copy must have; None: any."""
+
+    @property
+    def is_size_known(self) -> bool:
+        """Whether nothing waits for the end to tell how long it is."""
+        return all(fragment.size is not None for fragment in self.fragments)
 
     @property
     def size(self) -> int:
@@ -51,10 +58,22 @@ class Sent:
 class OpenSource(Protocol):
     """A source that is ready to send; one fragment at a time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who sends, for a job's reason."""
+        ...
 
-    async def begin(self, index: int, *, size: int | None, address: TcpAddresses, record_bytes: int) -> None:
-        """Open a fragment, which must still have ``size`` bytes, and connect to the mover that listens there."""
+    @property
+    def is_changing(self) -> bool:
+        """Whether it changes volumes now: no data moves, and that is no standstill."""
+        ...
+
+    async def prepare(self, index: int, *, size: int | None) -> None:
+        """Have a fragment, which must still have ``size`` bytes, ready to be sent; it may take a tape's time."""
+        ...
+
+    async def begin(self, *, address: TcpAddresses, record_bytes: int) -> None:
+        """Connect to the mover that listens there. JobError(CONNECTION_BROKEN) at READ_MOVER: it is not reached."""
         ...
 
     async def send(self, taken_up: Callable[[], Awaitable[None]]) -> Sent:
@@ -72,7 +91,10 @@ class OpenSource(Protocol):
 class Source(Protocol):
     """An image that can be copied."""
 
-    route: Route
+    @property
+    def route(self) -> Route:
+        """Which way its bytes go."""
+        ...
 
     async def describe(self, recorder: Recorder) -> SourceImage:
         """Look whether the image is there and can be sent; JobError. Nothing is mounted or opened for it."""

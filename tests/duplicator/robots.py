@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from duplicator.credentials import read_password_file
 from duplicator.drives import DriveSpec, LibrarySpec
+from duplicator.mounts.protocol import Note
 from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.recorder import Progress
-from duplicator.supply import Note
 from duplicator.urls import NdmpUrl
 from tests.duplicator.processes import Host, Site
 

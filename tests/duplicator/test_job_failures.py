@@ -223,7 +223,7 @@ def test_the_tape_server_is_killed_before_the_data_flows(scene: Scene) -> None:
     scene.tape.kill()
     scene.appliance.resume()
     ended = job.end()
-    scene.check_failed(ended, 40, "tape server", "closed the connection", step="read side: set up mover")
+    scene.check_failed(ended, 40, "tape server", "closed the connection", step="write side: set up mover")
     scene.tape = scene.start_tape()
     scene.check_usable(cut_back=False)
 

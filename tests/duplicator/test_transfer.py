@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,7 @@ from duplicator.hostlink import open_session
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
-from duplicator.transfer import receive_all, watching
+from duplicator.transfer import Stream, receive_all, watching
 from duplicator.urls import NdmpUrl
 from ndmp.aio.server import HostServer
 from ndmp.enums import AuthType, TapeOpenMode, TapeOperation
@@ -89,3 +90,23 @@ def test_what_the_consumer_raises_ends_the_transfer(tmp_path: Path) -> None:
 
     with pytest.raises(JobError, match="no room for 131072"):
         receive(tmp_path / "T1", consume, stall=5.0)
+
+
+def test_a_standstill_is_excused_while_the_source_changes_volumes() -> None:
+    """And the time of it does not count afterwards either."""
+    looks = list[bool]()
+
+    async def moved() -> int:
+        return 5
+
+    def excused() -> bool:
+        looks.append(len(looks) < 2)
+        return looks[-1]
+
+    async def story() -> None:
+        stream = Stream(asyncio.Queue(), moved, lambda _: None, step=Step.MOVE, stall=0.5, excused=excused)
+        await stream.end_of_all(cast("MoverSide", None))
+
+    with pytest.raises(JobError, match=r"no data moved for 0\.5 s, 5 bytes were through"):
+        asyncio.run(asyncio.wait_for(story(), DEADLINE))
+    assert looks == [True, True, False]

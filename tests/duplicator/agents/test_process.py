@@ -26,7 +26,8 @@ from tests.duplicator.processes import DEADLINE
 
 SOURCE = {"host": "nobody", "unit": "u", "image": "i", "wanted": None, "deadlines": {}, "is_tls_required": False}
 ADDRESS = {"endpoints": [{"ipv4": 2130706433, "port": 9}]}
-BEGIN = {"index": 0, "size": 1, "address": ADDRESS, "record_bytes": 512}
+PREPARE = {"index": 0, "size": 1}
+BEGIN = {"address": ADDRESS, "record_bytes": 512}
 HELLO = {"versions": [1, 7], "agent": "a", "silence": 30}
 # What is asked, and what is answered: a result, or code and text of an error.
 DIALOGUE: list[tuple[str, object, object]] = [
@@ -35,9 +36,10 @@ DIALOGUE: list[tuple[str, object, object]] = [
     ("hello", {**HELLO, "silence": 0}, (-32602, "silence: Input should be greater than or equal to 0.1")),
     ("hello", HELLO, {"version": 1, "silence": 120.0}),
     ("begin", BEGIN, (-32602, "no image is open")),
+    ("prepare", PREPARE, (-32602, "no image is open")),
     (
-        "begin",
-        {**BEGIN, "index": "x"},
+        "prepare",
+        {**PREPARE, "index": "x"},
         (-32602, "index: Input should be a valid integer, unable to parse string as an integer"),
     ),
     ("send", None, (-32602, "no image is open")),

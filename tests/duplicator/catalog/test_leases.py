@@ -68,13 +68,13 @@ def test_another_host_keeps_it_as_long_as_it_renews(catalog: Catalog, url: str) 
     assert catalog.take("b", [D1, V1], seconds=60, time=NOON)
     sql(url, "UPDATE leases SET host = 'elsewhere', process = 'one of there', pid = 1")
     assert not catalog.take("a", [D1], time=NOON + 60 * SECOND)
-    catalog.renew("b", seconds=60, time=NOON + 60 * SECOND)
+    assert catalog.renew("b", seconds=60, time=NOON + 60 * SECOND) == {D1, V1}
     assert not catalog.take("a", [D1], time=NOON + 120 * SECOND)
     assert [lease.until for lease in catalog.leases(time=NOON)] == [NOON + 120 * SECOND] * 2
     assert catalog.leases(time=NOON + 121 * SECOND) == []
     assert catalog.take("a", [D1], time=NOON + 121 * SECOND)
     # What is lost is not won back by a late renewal.
-    catalog.renew("b", seconds=60, time=NOON + 121 * SECOND)
+    assert catalog.renew("b", seconds=60, time=NOON + 121 * SECOND) == {V1}
     assert held(catalog)[D1] == "a"
 
 
@@ -104,6 +104,15 @@ def test_processes_that_fight_for_leases_never_have_the_same(catalog: Catalog, u
     for process in start_together(url, bodies):
         assert process.communicate(timeout=100)[0] == "done\n"
     assert catalog.leases() == []
+
+
+def test_who_waits_for_a_volume_tells(catalog: Catalog) -> None:
+    assert catalog.take("a", [D1, V1])
+    assert catalog.take("b", [D2])
+    catalog.wait_for("a", "pool")
+    assert {lease.owner: lease.waits_for for lease in catalog.leases()} == {"a": "pool", "b": ""}
+    catalog.wait_for("a", "")
+    assert {lease.waits_for for lease in catalog.leases()} == {""}
 
 
 def test_drives(catalog: Catalog) -> None:
