@@ -42,6 +42,8 @@ class Shelf:
     barcode: str = ""
     media: str = ""
     location: str = ""
+    drive: int | None = None
+    """Of the library, from 0, if it is in one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -280,11 +280,7 @@ async def receive_all(
         await let_go(receiving, min(stall, _LET_GO))
 
 
-<<<<<<< HEAD
 class StreamBroken(JobError):  # noqa: N818  (what happened)
-=======
-class StreamBroken(JobError):  # noqa: N818  (what is found)
->>>>>>> sources
     """The data connection broke; the other end may know why."""
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 
 from duplicator.ansi import LabelError, check_volume_id
-from duplicator.broker import Broker
 from duplicator.catalog import Catalog, Copy, CopyState
 from duplicator.cli.batch import open_catalog
 from duplicator.cli.by_hand import ask_operator, operator_of
@@ -60,7 +59,7 @@ def from_drive(wanted: Wanted, tape: Place) -> None:
     with open_catalog(wanted.catalog) as catalog:
         drive, mounts = operator_of(tape, wanted.waits, catalog)
         work = wanted.work(catalog)
-        rounds = VolumeRounds([drive], lambda _: mounts, lambda _: tape, Broker(catalog))
+        rounds = VolumeRounds(catalog, [drive], lambda _: mounts, lambda _: tape)
         run(rounds.run(work, map(Shelf, wanted.volumes)))
         _tell(work.report(), wanted)
 
@@ -78,7 +77,7 @@ def from_configuration(wanted: Wanted, file: Path | None, *, library: str | None
         equipment = Equipment(config, agent, catalog, deadlines=wanted.waits, ask=ask_operator)
         drives = _drives(config, equipment, name, unit)
         work = wanted.work(catalog, pool)
-        rounds = VolumeRounds(drives, equipment.mounts, equipment.place, Broker(catalog))
+        rounds = VolumeRounds(catalog, drives, equipment.mounts, equipment.place)
         run(_round(rounds, work, wanted, name))
         _tell(work.report(), wanted)
 
@@ -153,11 +152,15 @@ def _volume_words(volume: VolumeReport) -> str:
     if volume.found is Found.FOREIGN:
         return f"{volume.what}, foreign"
     if volume.state is None:
-        return f"{volume.files} files, not imported"
-    words = f"{volume.files} files, {volume.new_files} of them new; {volume.state.value}"
+        return f"{_files(volume.files)}, not imported"
+    words = f"{_files(volume.files)}, {volume.new_files} of them new; {volume.state.value}"
     if volume.unfinished is not None:
         words += f"; at its end a file without its end, of copy {volume.unfinished.copy_id}"
     return words
+
+
+def _files(count: int) -> str:
+    return f"{count} {'file' if count == 1 else 'files'}"
 
 
 def _copy_words(copy: Copy) -> str:

@@ -40,12 +40,14 @@ def _copy(copy: Copy) -> dict[str, Any]:
 def _volume(catalog: Catalog, label: str) -> dict[str, Any]:
     volume = catalog.volume(label)
     assert volume is not None
-    last = catalog.volume_files(label)[-1]
+    held = catalog.volume_files(label)
     whole = {section.volume for copy in catalog.copies() for one in copy.fragments for section in one.sections[:-1]}
     return {
         "files": volume.files,
         "size": volume.size,
-        "held": [(file.file_sequence, file.copy_id, file.fragment, file.section) for file in catalog.volume_files(label)],
+        "held": [
+            (file.file_sequence, file.copy_id, file.fragment, file.section) for file in catalog.volume_files(label)
+        ],
         "last": last.file_sequence,
         "full": volume.state is VolumeState.FULL if label in whole else None,
     }
