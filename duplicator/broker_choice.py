@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final
 
-from duplicator.broker_needs import VAULT, Need, Pool, Reading, Situation, Writing, drive_resource, volume_resource
+from duplicator.broker_needs import Need, Pool, Reading, Situation, Writing, drive_resource, volume_resource
 from duplicator.catalog import Resource, Volume, VolumeState
 from duplicator.drives import DriveSpec
+from duplicator.media.places import in_vault
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 
@@ -89,7 +90,7 @@ def choose_next(
 
 def usable(volume: Volume | None, pool: Pool) -> bool:
     """Whether a job that writes to a pool may have this volume, if it is free."""
-    if volume is None or volume.state not in _WRITABLE or volume.media == _CLEANING or volume.location == VAULT:
+    if volume is None or volume.state not in _WRITABLE or volume.media == _CLEANING or in_vault(volume.location):
         return False
     if pool.media and volume.media and volume.media not in pool.media:
         return False

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from duplicator.catalog import DriveUse, Resource, ResourceKind, Volume
 from duplicator.drives import DriveSpec, LibrarySpec
 
 __all__ = [
-    "VAULT",
     "Need",
     "Pool",
     "Reading",
@@ -20,9 +18,6 @@ __all__ = [
     "library_resource",
     "volume_resource",
 ]
-
-VAULT: Final = "vault"
-"""The location of volumes that were exported."""
 
 
 def drive_resource(drive: DriveSpec) -> Resource:

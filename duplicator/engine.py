@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from duplicator.catalog import Catalog, Copy, CopyState, JobKind, Section
+from duplicator.catalog import Catalog, Copy, CopyState, JobKind
 from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.job import recorded, result
@@ -23,7 +23,7 @@ from duplicator.sources.source import OpenSource, Source, SourceFragment, Source
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive, VolumeSupply
 from duplicator.transfer import explained, together
-from duplicator.volume_book import VolumeBook
+from duplicator.volume_book import VolumeBook, section_of
 from duplicator.writing import TapeWriter
 
 __all__ = ["Gather", "Means", "duplicate", "run_copy"]
@@ -103,6 +103,8 @@ class _Duplication:
 
     async def run(self) -> None:
         """All steps; JobError at the first that fails. What was committed by then can be gone on with."""
+        if self._is_done():
+            return
         image = await self._source.describe(self._recorder)
         self.size = image.size
         self._recorder.expect(self.size)
@@ -138,6 +140,15 @@ class _Duplication:
             expires=self._request.expires,
         )
         return self._catalog.copy(self.copy_id)
+
+    def _is_done(self) -> bool:
+        """Whether an earlier try validated the copy, and died before it could say so."""
+        copy = self._catalog.copy(self._request.copy_id) if self._request.copy_id else None
+        if copy is None or copy.state is not CopyState.VALID:
+            return False
+        self.copy_id, self.volumes, self.size, self.is_valid = copy.id, list(copy.volumes), copy.image.size, True
+        self._recorder.step(Step.DONE, f"copy {copy.id} on {_named(copy.volumes)} is valid already")
+        return True
 
     def _go_on(self, image: SourceImage) -> Copy:
         """Take up an incomplete copy, if its image is still the one of which it has fragments."""
@@ -260,17 +271,8 @@ class _Duplication:
     def _keep(self, trailer: FileTrailer) -> None:
         """A tape file is complete."""
         header = trailer.header
-        section = Section(
-            number=header.section,
-            volume=header.volume,
-            file_sequence=header.sequence,
-            offset=header.offset,
-            size=trailer.size,
-            blocks=trailer.blocks,
-            first_block=None,
-        )
         with failing_as(Step.WRITE_TRAILER, "the catalog"):
-            self._catalog.add_section(header.copy_id, header.fragment, header.fragment_name, section)
+            self._catalog.add_section(header.copy_id, header.fragment, header.fragment_name, section_of(trailer))
         if header.volume not in self.volumes:
             self.volumes.append(header.volume)
 

@@ -110,13 +110,13 @@ class QueuedCopies:
             copy = self._catalog.copy(job.copy_id)
         except CatalogError:
             return None
-        return copy if copy.state in (CopyState.INCOMPLETE, CopyState.WRITTEN) else None
+        return copy if copy.state in (CopyState.INCOMPLETE, CopyState.WRITTEN, CopyState.VALID) else None
 
     def _need(
         self, job: Job, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit, copy: Copy | None
     ) -> Need:
         drives = _names(self._equipment.drives(target))
-        if copy is not None and copy.state is CopyState.WRITTEN:
+        if copy is not None and len(copy.fragments) == copy.image.fragments:  # there is nothing to write
             return Need(reading=Reading(copy.volumes, drives), priority=job.priority, job_id=job.id)
         writing = Writing(target.pool or "", order.volume or "", drives)
         reading = self._copied(order).volumes if order.from_copy else ()
@@ -142,7 +142,7 @@ class QueuedCopies:
             source=None,
             target=self._equipment.place(drive),
             volume=grant.volume,
-            algorithm=algorithm_by_name(order.digest) if order.digest else None,
+            algorithm=copy.algorithm if copy else algorithm_by_name(order.digest) if order.digest else None,
             record_bytes=copy.record_bytes if copy else order.record_bytes,
             deadlines=order.deadlines,
             validation=order.validation,

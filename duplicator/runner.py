@@ -108,16 +108,37 @@ class Runner:
         finally:
             del self._running[job.id]
             self._changed.set()
-        if not task.cancelled() and not self._has_another_try(job, task.result()):
+        if task.cancelled():
+            results.append(self._stopped(job))
+        elif not self._has_another_try(job, task.result()):
             results.append(task.result())
 
     async def _obey(self) -> None:
-        """Cancel the jobs of which somebody asks that, in whatever process."""
+        """Cancel the jobs of which somebody asks that, in whatever process; once, so that they can clean up."""
+        told: set[asyncio.Task[JobResult]] = set()
         while True:
             for number, task in list(self._running.items()):
-                if self._catalog.stop_asked(number) is not None:
+                if task not in told and self._catalog.stop_asked(number) is not None:
+                    told.add(task)
                     task.cancel()
+            told &= set(self._running.values())
             await asyncio.sleep(_LOOK)
+
+    def _stopped(self, job: Job) -> JobResult:
+        """What became of a job that somebody cancelled or suspended."""
+        now = self._catalog.job(job.id)
+        return JobResult(
+            job_id=now.id,
+            status=Status.CANCELLED,
+            step=now.step,
+            reason=now.reason,
+            image=now.image,
+            copy_id=now.copy_id,
+            volume=now.volume or None,
+            size=now.bytes_total or 0,
+            move_seconds=0.0,
+            validated=False,
+        )
 
     def _has_another_try(self, job: Job, result: JobResult) -> bool:
         """Queue a failed job again, if its order allows and time may help; the pause doubles with each try."""

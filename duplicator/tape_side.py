@@ -39,10 +39,11 @@ _MAX_LABELS: Final = 2 + len(USER_NUMBERS)
 
 @dataclass(frozen=True, slots=True)
 class TapeEnd:
-    """Where a volume ends: ``files`` complete tape files, and what the last of them says."""
+    """Where a volume ends: ``files`` complete tape files, what the last says, and all that was read on the way."""
 
     files: int
     last: FileTrailer | None
+    read: tuple[FileTrailer, ...] = ()
 
 
 class TapeSide:
@@ -179,15 +180,16 @@ class TapeSide:
             return await self.find_end(volume)
         if not files:
             await self.read_block()
-        last = None
+        read: list[FileTrailer] = []
         while (found := await self._skip_file()) is not None:
-            files, last = files + 1, found
+            files += 1
+            read.append(found)
             if (found.header.sequence, found.header.volume) != (files, volume):
                 place = f"file {found.header.sequence} of {found.header.volume}"
                 raise LabelError(f"file {files} of volume {volume} says that it is {place}")
-        if known_files > 1 and last is None:
+        if known_files > 1 and not read:
             return await self.find_end(volume)
-        return TapeEnd(files, last)
+        return TapeEnd(files, read[-1] if read else None, tuple(read))
 
     async def remains(self, end: TapeEnd) -> FileHeader | None:
         """What lies at the end of the volume: nothing, or the header of a file that was not finished.

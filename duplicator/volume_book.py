@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from duplicator.catalog import Catalog, CatalogError, CopyState, VolumeState
-from duplicator.labels import VolumeLabel
+from duplicator.catalog import Catalog, CatalogError, CopyState, Section, VolumeState
+from duplicator.labels import FileTrailer, VolumeLabel
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeEnd
 
-__all__ = ["VolumeBook"]
+__all__ = ["VolumeBook", "section_of"]
 
 _LIVE = frozenset({CopyState.WRITING, CopyState.WRITTEN, CopyState.VALID, CopyState.INCOMPLETE})
 _UNFINISHED = frozenset({CopyState.FAILED, CopyState.INCOMPLETE})
@@ -72,6 +72,7 @@ class VolumeBook:
         """Whether what this copy left without its end may be overwritten: it came to nothing, or is this one."""
         if copy_id == self._copy_id:
             return True
+        self._catalog.mark_dead_jobs()  # its process may have died while this one runs
         try:
             return self._catalog.copy(copy_id).state in _UNFINISHED
         except CatalogError:
@@ -83,7 +84,10 @@ class VolumeBook:
         return known.files if known else 0
 
     def arrived(self, volume: str, end: TapeEnd) -> None:
-        """Note where the volume is; JobError when it holds other files than the catalog knows."""
+        """Note where the volume is, and files that the catalog was not told of; JobError when some are missing.
+
+        A process that dies between the trailer and the catalog leaves such a file; its fragment is written again.
+        """
         known = self._catalog.volume(volume)
         if known is None:
             self._catalog.add_volume(volume, tape_url=self._tape_url, pool=self._pool)
@@ -94,6 +98,11 @@ class VolumeBook:
             reason = f"volume {volume} is scratch in the catalog, and has {end.files} files; nothing was written"
             raise JobError(Status.MEDIA_PROTECTED, step=Step.WRITE_POSITION.value, reason=reason)
         self._catalog.update_volume(volume, tape_url=self._tape_url, files=end.files, state=VolumeState.APPENDABLE)
+        recorded = {file.file_sequence for file in self._catalog.volume_files(volume)}
+        for trailer in end.read:
+            header = trailer.header
+            if header.sequence not in recorded:
+                self._catalog.add_dead_file(header.copy_id, header.fragment, section_of(trailer))
 
     def full(self, volume: str) -> None:
         """The volume told its early warning: it takes no more files."""
@@ -102,6 +111,20 @@ class VolumeBook:
     def emptied(self, volume: str) -> None:
         """A volume has a fresh label: what the catalog knew on it is gone."""
         self._catalog.clear_volume(volume)
+
+
+def section_of(trailer: FileTrailer) -> Section:
+    """A complete tape file as the catalog keeps it."""
+    header = trailer.header
+    return Section(
+        number=header.section,
+        volume=header.volume,
+        file_sequence=header.sequence,
+        offset=header.offset,
+        size=trailer.size,
+        blocks=trailer.blocks,
+        first_block=None,
+    )
 
 
 def _refused(status: Status, reason: str) -> JobError:

@@ -110,6 +110,19 @@ class Copies(Transactions):
                 raise CatalogError(f"fragment {index} of copy {copy_id} is committed")
             _abandon(session, row)
 
+    def add_dead_file(self, copy_id: str, fragment_index: int, section: Section) -> None:
+        """Record a tape file as dead space: it was found on its volume, and the catalog was never told of it.
+
+        Nothing is recorded for a copy that the catalog does not know.
+        """
+        with self._transaction(writes=True) as session:
+            copy = session.get(CopyRow, copy_id)
+            if copy is not None:
+                find_volume(session, section.volume).size += section.blocks * copy.record_bytes
+                row = _tape_file(copy, fragment_index, section)
+                row.fragment = None
+                session.add(row)
+
     def add_fragments(self, copy_id: str, fragments: Sequence[Fragment]) -> None:
         """Record whole fragments, with their sections, and count the files on their volumes: all, or none."""
         time = now()
@@ -226,28 +239,30 @@ def _add_section(
     elif row.size is not None:
         raise CatalogError(f"the catalog refuses this entry: fragment {index} of copy {copy.id} is committed")
     session.flush()
-    room = section.blocks * copy.record_bytes
-    session.add(
-        TapeFileRow(
-            volume=volume.label,
-            file_sequence=section.file_sequence,
-            copy_id=copy.id,
-            fragment=index,
-            begun_as=index,
-            section=section.number,
-            offset=section.offset,
-            size=section.size,
-            blocks=section.blocks,
-            first_block=section.first_block,
-            room=room,
-        )
-    )
+    added = _tape_file(copy, index, section)
+    session.add(added)
     volume.files = max(volume.files, section.file_sequence)
-    volume.size += room
+    volume.size += added.room
     volume.last_written = time
     if volume.state is VolumeState.SCRATCH:
         volume.state = VolumeState.APPENDABLE
     session.flush()
+
+
+def _tape_file(copy: CopyRow, fragment: int, section: Section) -> TapeFileRow:
+    return TapeFileRow(
+        volume=section.volume,
+        file_sequence=section.file_sequence,
+        copy_id=copy.id,
+        fragment=fragment,
+        begun_as=fragment,
+        section=section.number,
+        offset=section.offset,
+        size=section.size,
+        blocks=section.blocks,
+        first_block=section.first_block,
+        room=section.blocks * copy.record_bytes,
+    )
 
 
 def _commit(session: Session, copy_id: str, index: int, *, size: int, digest: bytes) -> None:

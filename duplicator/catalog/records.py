@@ -121,7 +121,7 @@ class Volume:
     media: str
     """The media identifier behind the barcode, such as L8; empty where it is not known."""
     location: str
-    """Where it was seen last: ``library1 slot 1001``, ``vault``; empty where that is not known."""
+    """Where it was seen last: ``library1 slot 1001``, ``vault`` or ``vault NAME``; empty where that is not known."""
     tape_url: str
     """The drive it was in last; empty if it was in none."""
     files: int

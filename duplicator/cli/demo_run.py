@@ -23,7 +23,7 @@ from duplicator.catalog import Catalog
 from duplicator.cli.batch import Batch
 from duplicator.cli.children import host_process
 from duplicator.cli.demo_images import DEMO_BYTES, make_images
-from duplicator.cli.duplicate import copy_images
+from duplicator.cli.duplicate_urls import copy_images
 from duplicator.cli.endings import Interrupted
 from duplicator.cli.jobs import job_table
 from duplicator.cli.restore import bring_back

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from duplicator.catalog import Copy, Fragment, Job, JobEvent, Section
+from duplicator.catalog import Copy, Fragment, Job, JobEvent, JobTry, Section
 from duplicator.digests import digest_name
 from duplicator.plan import JobResult
 
-__all__ = ["copy_document", "event_document", "job_document", "result_document", "results_document"]
+__all__ = ["copy_document", "event_document", "job_document", "result_document", "results_document", "try_document"]
 
 Document = dict[str, Any]
 
@@ -60,6 +60,15 @@ def job_document(job: Job) -> Document:
         "copy": job.copy_id,
         "source": job.source,
         "target": job.target,
+        "priority": job.priority,
+        "tries": job.tries,
+        "policy": job.policy,
+        "route": job.route,
+        "agents": job.agents,
+        "drive": job.drive,
+        "volume": job.volume,
+        "queued": _time(job.queued),
+        "not_before": _time(job.not_before),
         "started": _time(job.started),
         "ended": _time(job.ended),
         "bytes_total": job.bytes_total,
@@ -71,7 +80,18 @@ def job_document(job: Job) -> Document:
 
 def event_document(event: JobEvent) -> Document:
     """A line of a job's log."""
-    return {"time": _time(event.time), "step": event.step, "text": event.text}
+    return {"time": _time(event.time), "try": event.attempt, "step": event.step, "text": event.text}
+
+
+def try_document(tried: JobTry) -> Document:
+    """One run of a job."""
+    return {
+        "try": tried.number,
+        "started": _time(tried.started),
+        "ended": _time(tried.ended),
+        "status": None if tried.status is None else int(tried.status),
+        "reason": tried.reason,
+    }
 
 
 def copy_document(copy: Copy) -> Document:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
+from duplicator.cli.duplicate_urls import Digest, Places, Wanted, What, copy_by_urls
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import (
     CatalogUrl,
@@ -32,32 +30,19 @@ from duplicator.cli.options import (
     parse_ndmp_url,
 )
 from duplicator.credentials import Role
-from duplicator.plan import CopyRequest, Deadlines, Validation
+from duplicator.plan import Deadlines, Validation
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from duplicator.catalog import Catalog
-    from duplicator.cli.batch import Batch
-    from duplicator.plan import JobResult
-    from duplicator.recorder import Watcher
-
-__all__ = ["copy_images", "duplicate"]
+__all__ = ["duplicate"]
 
 _SMALLEST_RECORD: Final = 512
 _LARGEST_RECORD: Final = 16 << 20
 _WAITS: Final = Deadlines()
 
 
-class Digest(Enum):
-    """Digests to choose from."""
-
-    XXH3_128 = "xxh3-128"
-    SHA256 = "sha256"
-
-
 def duplicate(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Names of images in the storage unit.")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Names of images in the storage unit, or what --what says.")
+    ],
     *,
     source: Annotated[
         str,
@@ -76,6 +61,13 @@ def duplicate(
             "configuration, with drives, robots and volumes of its own.",
         ),
     ],
+    what: Annotated[
+        What,
+        typer.Option(
+            help="What IMAGE is: an image of a storage unit; a copy on tape by its id, in the drive or unit of --from; "
+            "with URLs also the number of a tape file that is not ours, or a directory of a data server."
+        ),
+    ] = What.IMAGE,
     volume: Annotated[
         str | None,
         typer.Option(metavar="LABEL", help="The volume that must be in the drive, or the name for a blank tape."),
@@ -130,141 +122,58 @@ def duplicate(
     Examples:
       ndmpdup duplicate mail.tar db.tar --from disk1 --to tape1
       ndmpdup duplicate mail.tar --from ndmp://backup@appliance/unit1 --to ndmp://backup@tapehost/drive1
+      ndmpdup duplicate 3f2a --what copy --from tape1 --to tape2
+      ndmpdup duplicate /export/home --what tree --from ndmp://backup@filer --to ndmp://backup@tapehost/drive1
       ndmpdup duplicate a.tar b.tar --volume ND0007 --digest sha256 \\
         --from ndmp://backup@appliance/unit1 --from-password-file ~/.appliance \\
         --to ndmp://backup@tapehost:10001/drive1 --to-password-file ~/.tapehost
     """
-    from duplicator.digests import algorithm_by_name
-
-    if not is_url(source) or not is_url(target):
-        _by_units(
-            images,
-            source,
-            target,
-            volume=volume,
-            digest=digest,
-            validation=validation,
-            record_size=record_size,
-            resume=resume,
-            priority=priority,
-            retries=retries,
-            queue_only=queue_only,
-            scheduler=scheduler,
-            config=config,
-            catalog=catalog,
-            as_json=as_json,
-        )
-        return
-    if queue_only or scheduler:
-        raise UsageProblem("--queue and --scheduler need units of the configuration, not URLs")
-    if resume and len(images) != 1:
-        raise UsageProblem("--resume goes on with the copy of one image")
-    from_url = parse_ndmp_url(source, option="--from", place="lsu")
-    to_url = parse_ndmp_url(target, option="--to", place="tape")
-    _check_volume(volume)
-    record_bytes = _record_bytes(record_size or "64K")
-    tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
-    from_place = find_place(from_url, from_password_file, Role.FROM, tls=tls)
-    to_place = find_place(to_url, to_password_file, Role.TO, tls=tls)
+    wanted = Wanted(
+        what=what,
+        volume=_checked_volume(volume),
+        digest=digest,
+        validation=validation,
+        record_bytes=_record_bytes(record_size) if record_size else None,
+    )
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
-    requests = [
-        CopyRequest(
-            image=image,
-            source=from_place,
-            target=to_place,
-            volume=volume,
-            algorithm=algorithm_by_name(digest.value) if digest else None,
-            record_bytes=record_bytes,
-            deadlines=waits,
-            validation=validation,
-            copy_id=resume,
+    if is_url(source) and is_url(target):
+        _refuse(queue_only or scheduler, "--queue and --scheduler need units of the configuration, not URLs")
+        _refuse(resume and len(images) != 1, "--resume goes on with the copy of one image")
+        tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
+        places = Places(
+            find_place(parse_ndmp_url(source, option="--from", place="lsu"), from_password_file, Role.FROM, tls=tls),
+            find_place(parse_ndmp_url(target, option="--to", place="tape"), to_password_file, Role.TO, tls=tls),
         )
-        for image in images
-    ]
-    batch = copy_images(requests, catalog, spans=not no_span)
-    batch.report(as_json=as_json)
-    batch.end(must_be_valid=validation is Validation.DIGEST)
+        batch = copy_by_urls(images, places, wanted, waits, catalog, resume=resume, spans=not no_span)
+    else:
+        from duplicator.cli.duplicate_units import UnitJobs, copy_by_units
 
-
-def _by_units(
-    images: Sequence[str],
-    source: str,
-    target: str,
-    *,
-    volume: str | None,
-    digest: Digest | None,
-    validation: Validation,
-    record_size: str | None,
-    resume: str | None,
-    priority: int,
-    retries: int,
-    queue_only: bool,
-    scheduler: str | None,
-    config: Path | None,
-    catalog: str | None,
-    as_json: bool,
-) -> None:
-    """Queue a job for each image, and run them unless that is left to others."""
-    from duplicator.cli.queue_run import run_jobs
-    from duplicator.orders import CopyOrder
-
-    if resume:
-        raise UsageProblem("--resume is for URLs; jobs of units are gone on with by `ndmpdup resume JOB`")
-    _check_volume(volume)
-    with run_jobs(config, catalog) as jobs:
-        unit = jobs.tape_unit(target, option="--to")
-        jobs.disk_unit(source, option="--from")
-        orders = [
-            CopyOrder(
-                image=image,
-                source=source,
-                target=target,
-                volume=volume,
-                digest=digest.value if digest else None,
-                validation=validation,
-                record_bytes=_record_bytes(record_size) if record_size else unit.record_bytes,
-                retries=retries,
-                keep=jobs.retention(unit),
-            )
-            for image in images
-        ]
-        numbers = [jobs.queue(order, priority=priority) for order in orders]
-        if queue_only:
-            jobs.say_queued(numbers, as_json=as_json)
+        _refuse(resume, "--resume is for URLs; jobs of units are gone on with by `ndmpdup resume JOB`")
+        unit_jobs = UnitJobs(source, target, priority, retries, waits)
+        found = copy_by_units(
+            images, unit_jobs, wanted, config, catalog, queue_only=queue_only, scheduler=scheduler, as_json=as_json
+        )
+        if found is None:
             return
-        batch = jobs.run(numbers, scheduler=scheduler)
+        batch = found
     batch.report(as_json=as_json)
-    batch.end(must_be_valid=validation is Validation.DIGEST)
+    batch.end(must_be_valid=validation is Validation.DIGEST and what in (What.IMAGE, What.COPY))
 
 
-def copy_images(requests: Sequence[CopyRequest], catalog_url: str | None, *, spans: bool = True) -> Batch:
-    """Run the duplications; the batch knows how they ended. ``spans``: an operator may bring further volumes."""
-    from duplicator.cli.batch import Batch, open_catalog
-
-    batch = Batch()
-    with open_catalog(catalog_url) as catalog:
-        batch.run([(request.image, partial(_copy, request, catalog, spans=spans)) for request in requests])
-    return batch
+def _refuse(wrong: object, text: str) -> None:
+    if wrong:
+        raise UsageProblem(text)
 
 
-async def _copy(request: CopyRequest, catalog: Catalog, watcher: Watcher, *, spans: bool) -> JobResult:
-    from duplicator.cli.by_hand import by_hand
-    from duplicator.engine import duplicate as duplicate_image
-
-    supply = by_hand(request.target, request.deadlines, catalog, volume=request.volume) if spans else None
-    return await duplicate_image(request, catalog, watcher, supply=supply)
-
-
-def _check_volume(label: str | None) -> None:
+def _checked_volume(label: str | None) -> str | None:
     from duplicator.ansi import LabelError, check_volume_id
 
-    if label is not None:
-        try:
-            check_volume_id(label)
-        except LabelError as error:
-            raise UsageProblem(f"--volume: {error}") from error
+    try:
+        return None if label is None else check_volume_id(label)
+    except LabelError as error:
+        raise UsageProblem(f"--volume: {error}") from error
 
 
 def _record_bytes(text: str) -> int:

@@ -29,7 +29,10 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "duplicator.units": "UnitError",
 }
 """Errors of usage too, by module. These are slow to load, and whose module is not loaded cannot have been raised."""
-FAILED_ELSEWHERE: Final[Mapping[str, str]] = {"duplicator.media.scanner": "ScannerError"}
+FAILED_ELSEWHERE: Final[Mapping[str, str]] = {
+    "duplicator.media.holding": "VolumeInUseError",
+    "duplicator.media.scanner": "ScannerError",
+}
 """The same for errors of what was tried."""
 
 

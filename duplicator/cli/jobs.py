@@ -10,9 +10,9 @@ from duplicator.cli.options import CatalogUrl, Json
 from duplicator.cli.terminal import plain, print_json, print_table, say, size_text, time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from duplicator.catalog import Catalog, Job
+    from duplicator.catalog import Catalog, Job, JobTry
 
 __all__ = ["job_table", "jobs"]
 
@@ -75,29 +75,43 @@ def _moved(job: Job) -> str:
 
 
 def _show(catalog: Catalog, number: int, *, as_json: bool) -> None:
-    from duplicator.cli.documents import event_document, job_document
+    from duplicator.cli.documents import event_document, job_document, try_document
 
-    job, events = catalog.job(number), catalog.events(number)
+    job, events, tries = catalog.job(number), catalog.events(number), catalog.tries(number)
     if as_json:
-        print_json(job_document(job) | {"events": [event_document(event) for event in events]})
+        more = {"tries": [try_document(each) for each in tries], "events": [event_document(each) for each in events]}
+        print_json(job_document(job) | more)
         return
-    status = "none yet" if job.status is None else f"{int(job.status)}, {job.status.text}"
-    lines = (
-        ("job", f"{job.id}, {job.kind.value}"),
-        ("state", job.state.value),
-        ("status", status),
-        ("reason", job.reason or "-"),
-        ("next", (job.status.hint if job.status is not None else "") or "-"),
-        ("image", job.image),
-        ("copy", job.copy_id or "-"),
-        ("from", job.source),
-        ("to", job.target),
-        ("moved", _moved(job)),
-        ("started", time_text(job.started)),
-        ("ended", time_text(job.ended)),
-        ("process", f"{job.pid} on {job.host}"),
-    )
-    for name, text in lines:
+    for name, text in _facts(job):
         say(f"{name:8} {plain(text)}")
+    if len(tries) > 1:
+        say()
+        print_table(("try", "started", "ended", "status", "reason"), [_try_row(each) for each in tries])
     say()
-    print_table(("time", "step", "text"), [(time_text(event.time), event.step, event.text) for event in events])
+    rows = [(str(each.attempt), time_text(each.time), each.step, each.text) for each in events]
+    print_table(("try", "time", "step", "text"), rows)
+
+
+def _facts(job: Job) -> Iterator[tuple[str, str]]:
+    yield "job", f"{job.id}, {job.kind.value}, priority {job.priority}, {job.tries} tries"
+    yield "state", job.state.value
+    yield "status", "none yet" if job.status is None else f"{int(job.status)}, {job.status.text}"
+    yield "reason", job.reason or "-"
+    yield "next", (job.status.hint if job.status is not None else "") or "-"
+    yield "image", job.image
+    yield "copy", job.copy_id or "-"
+    yield "from", job.source
+    yield "to", job.target
+    if job.agents:
+        yield "agents", job.agents
+        yield "drive", f"{job.drive or '-'}, first volume {job.volume or '-'}"
+    yield "moved", _moved(job)
+    yield "queued", time_text(job.queued)
+    yield "started", time_text(job.started)
+    yield "ended", time_text(job.ended)
+    yield "process", f"{job.pid} on {job.host}" if job.pid else "-"
+
+
+def _try_row(tried: JobTry) -> tuple[str, ...]:
+    status = "-" if tried.status is None else str(int(tried.status))
+    return str(tried.number), time_text(tried.started), time_text(tried.ended), status, plain(tried.reason)

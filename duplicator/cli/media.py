@@ -14,7 +14,7 @@ from duplicator.cli.terminal import complain, plain, print_json, print_table, sa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from duplicator.catalog import Copy, Volume
+    from duplicator.catalog import Account, Copy, Volume
 
 __all__ = ["add", "forget", "list_volumes", "media", "suspend"]
 
@@ -94,7 +94,8 @@ def list_volumes(
 ) -> None:
     """List the volumes: where they are, what is on them, and how much room is left.
 
-    Live bytes belong to copies, dead ones to nothing any more. The room is what the medium takes without compression.
+    Live bytes belong to copies that are needed, dead ones to those that failed or expired. The room is what the medium
+    takes without compression.
 
     \b
     Examples:
@@ -107,12 +108,14 @@ def list_volumes(
     if state is not None and state not in states:
         raise UsageProblem(f"--state: {state!r} is none of {', '.join(states)}")
     with open_catalog(catalog) as opened:
-        dead = {each.volume: each.dead + each.failed for each in opened.accounts()}
         found = [each for each in opened.volumes() if state in (None, each.state.value) and pool in (None, each.pool)]
+        accounts = {account.volume: account for account in opened.accounts()}
+    # Another process may have forgotten one meanwhile.
+    found = [each for each in found if each.label in accounts]
     if as_json:
-        print_json({"volumes": [_document(volume, dead.get(volume.label, 0)) for volume in found]})
+        print_json({"volumes": [_document(volume, accounts[volume.label]) for volume in found]})
     elif found:
-        print_table(_HEADINGS, [_row(volume, dead.get(volume.label, 0)) for volume in found], right=_NUMBERS)
+        print_table(_HEADINGS, [_row(volume, accounts[volume.label]) for volume in found], right=_NUMBERS)
     else:
         say("no such volumes" if pool or state else "no volumes yet")
 
@@ -164,6 +167,7 @@ def forget(
       ndmpdup media forget A00001 --copies-too
     """
     from duplicator.cli.batch import open_catalog
+    from duplicator.media.holding import holding
 
     with open_catalog(catalog) as opened:
         found = known_volumes(opened, labels)
@@ -171,8 +175,9 @@ def forget(
         if lost and not copies_too:
             for copy in lost:
                 complain(plain(_lost(copy)))
-            raise UsageProblem(f"{len(lost)} copies need these volumes: --copies-too loses them")
-        opened.forget_volumes([volume.label for volume in found])
+            raise UsageProblem(f"copies that need these volumes: {len(lost)}; --copies-too loses them")
+        with holding(opened, [volume.label for volume in found]):
+            opened.forget_volumes([volume.label for volume in found])
     if as_json:
         print_json({"forgotten": [volume.label for volume in found], "lost_copies": [copy.id for copy in lost]})
         return
@@ -215,7 +220,7 @@ def _room(volume: Volume) -> int | None:
     return None if capacity is None else max(0, capacity - volume.size)
 
 
-def _row(volume: Volume, dead: int) -> tuple[str, ...]:
+def _row(volume: Volume, account: Account) -> tuple[str, ...]:
     room = _room(volume)
     return (
         volume.label,
@@ -224,18 +229,18 @@ def _row(volume: Volume, dead: int) -> tuple[str, ...]:
         volume.state.value,
         volume.location or "-",
         str(volume.files),
-        size_text(volume.size - dead),
-        size_text(dead),
+        size_text(account.live),
+        size_text(account.failed + account.dead),
         "-" if room is None else size_text(room),
     )
 
 
-def _document(volume: Volume, dead: int) -> dict[str, Any]:
+def _document(volume: Volume, account: Account) -> dict[str, Any]:
     return volume_document(volume) | {
         "tape_url": volume.tape_url or None,
         "files": volume.files,
-        "live_bytes": volume.size - dead,
-        "dead_bytes": dead,
+        "live_bytes": account.live,
+        "dead_bytes": account.failed + account.dead,
         "capacity_bytes": _capacity(volume),
         "room_bytes": _room(volume),
         "mounts": volume.mounts,

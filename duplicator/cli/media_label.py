@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -29,9 +28,6 @@ from duplicator.cli.options import (
 from duplicator.cli.terminal import plain, print_json, say
 from duplicator.credentials import Role
 from duplicator.plan import Deadlines
-
-if TYPE_CHECKING:
-    from duplicator.media.naming import Named
 
 __all__ = ["label"]
 
@@ -82,7 +78,6 @@ def label(
     from duplicator.media.naming import name_volume
 
     named = name_volume(volume)
-    _check_pool(named, pool, config)
     url = parse_ndmp_url(drive, option="--in", place="tape")
     tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
     request = LabelRequest(
@@ -96,15 +91,13 @@ def label(
             connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=_WAITS.stall
         ),
     )
+    pools = find_pools(config)
     with open_catalog(catalog) as opened:
+        known = opened.volume(named.label)
+        if into := pool or (known.pool if known else ""):
+            pools.check(into, named.media)
         made = run(label_tape(request, opened))
     if as_json:
         print_json(volume_document(made))
     else:
         say(plain(f"{made.label}: labelled, {f'pool {made.pool}' if made.pool else 'no pool'}"))
-
-
-def _check_pool(named: Named, pool: str, config: Path | None) -> None:
-    pools = find_pools(config)
-    if pool:
-        pools.check(pool, named.media)

@@ -162,9 +162,12 @@ def _move(
 async def _move_each(
     found: Sequence[Volume], move: Callable[[Volume], Awaitable[str]], catalog: Catalog, moved: list[Volume]
 ) -> None:
+    from duplicator.media.holding import holding
+
     for volume in found:
-        location = await move(volume)
-        moved.append(catalog.update_volume(volume.label, location=location))
+        with holding(catalog, [volume.label]):
+            location = await move(volume)
+            moved.append(catalog.update_volume(volume.label, location=location))
 
 
 def _note(words: str) -> None:

@@ -183,7 +183,7 @@ class _Session:
     def _summarize(self, ended: str) -> None:
         taken, refused = self._checking.taken, self._checking.refused
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
-        words = f"{len(taken)} volumes {self._checking.direction.title}, {refused.total()} refused"
+        words = f"{self._checking.direction.title}: {len(taken)} taken, {refused.total()} refused"
         document = {"event": "end", "ended": ended, "taken": len(taken), "refused": dict(sorted(refused.items()))}
         self._tell(document, words + (f" ({reasons})" if reasons else ""))
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from duplicator.catalog import Catalog, Volume, VolumeState
 from duplicator.media.barcodes import Barcode
+from duplicator.media.holding import VolumeInUseError, holding
 from duplicator.media.places import in_vault, vault
 from duplicator.media.pools import PoolError, Pools
 
@@ -189,4 +190,10 @@ class Checking:
                 f"volume {known.label} is {known.barcode or known.media} in the catalog: another cartridge, or a label"
             )
             raise RefusedError(Refusal.WRONG_MEDIUM, f"{barcode.text}: {words} that was changed")
-        return self.direction.take(self._catalog, barcode, known)
+        if known is None:
+            return self.direction.take(self._catalog, barcode, None)
+        try:
+            with holding(self._catalog, [known.label]):
+                return self.direction.take(self._catalog, barcode, known)
+        except VolumeInUseError as error:
+            raise RefusedError(Refusal.IN_USE, str(error)) from error

@@ -9,7 +9,8 @@ from typing import Final
 from duplicator.catalog import Catalog, Volume, VolumeState
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import open_session
-from duplicator.labels import VolumeKind, VolumeLabel
+from duplicator.labels import LabelError, VolumeKind, VolumeLabel
+from duplicator.media.holding import holding
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeSide
@@ -48,18 +49,28 @@ async def label_tape(request: LabelRequest, catalog: Catalog) -> Volume:
         with failing_as(Step.WRITE_MOUNT, session.name):
             await tape.mount()
             try:
-                found = await _found(tape)
-                _check_found(found, request, catalog)
-                await tape.close()
-                await tape.mount(TapeOpenMode.RDWR)
-                if await _found(tape) != found:
-                    raise TapePositionError("the tape is not the one that was looked at; nothing was written")
-                volume = _take_label(request, catalog)
-                with failing_as(Step.WRITE_HEADER, session.name):
-                    await tape.label_volume(request.label)
+                return await _relabel(request, catalog, tape)
             finally:
                 with suppress(NdmpError, TimeoutError):
                     await tape.close()
+
+
+async def _relabel(request: LabelRequest, catalog: Catalog, tape: TapeSide) -> Volume:
+    """Look at the tape without the means to harm it, then label it."""
+    found = await _found(tape)
+    before = catalog.volume(found.volume) if found is not None and found.ours else None
+    if found is None:
+        _check_blank(request)
+    elif before is None or not await _is_known(tape, before) or before.label != request.label:
+        _check_named(found, before, request)
+    await tape.close()
+    await tape.mount(TapeOpenMode.RDWR)
+    if await _found(tape) != found:
+        raise TapePositionError("the tape is not the one that was looked at; nothing was written")
+    lost = {before.label} - {request.label} if before else set[str]()
+    with holding(catalog, {request.label} | lost):
+        volume = await _write(request, catalog, tape)
+        catalog.forget_volumes(sorted(lost))
     return volume
 
 
@@ -70,6 +81,16 @@ async def _found(tape: TapeSide) -> VolumeLabel | None:
         return _MARK
 
 
+async def _is_known(tape: TapeSide, volume: Volume) -> bool:
+    """Whether the catalog knows of all files on the tape, which may have come from elsewhere with that label."""
+    try:
+        end = await tape.find_end(volume.label)
+        unfinished = await tape.remains(end) is not None
+    except LabelError:
+        return False
+    return end.files + unfinished <= volume.files
+
+
 def _check_wanted(request: LabelRequest, known: Volume | None) -> None:
     if known is None:
         return
@@ -78,20 +99,21 @@ def _check_wanted(request: LabelRequest, known: Volume | None) -> None:
         raise _refusal(Status.MEDIA_PROTECTED, reason)
     if request.pool and known.pool and request.pool != known.pool:
         raise _refusal(Status.MEDIA_PROTECTED, f"volume {known.label} is of pool {known.pool}, not {request.pool}")
+    if request.media and known.media and request.media != known.media:
+        raise _refusal(Status.WRONG_TAPE, f"volume {known.label} is {known.barcode or known.media} in the catalog")
 
 
-def _check_found(found: VolumeLabel | None, request: LabelRequest, catalog: Catalog) -> None:
-    if found is None:
-        if request.overwrite:
-            raise _refusal(Status.WRONG_TAPE, f"the tape is blank: {request.overwrite} is not there")
-        return
+def _check_blank(request: LabelRequest) -> None:
+    if request.overwrite:
+        raise _refusal(Status.WRONG_TAPE, f"the tape is blank: {request.overwrite} is not there")
+
+
+def _check_named(found: VolumeLabel, known: Volume | None, request: LabelRequest) -> None:
+    """What is on the tape is lost only if the catalog needs nothing of it, and it was named."""
     name = name_of(found)
-    known = catalog.volume(found.volume) if found.ours else None
     if known is not None and known.state is not VolumeState.SCRATCH:
         reason = f"the tape is volume {name}, {known.state.value} with {known.files} files: forget that first"
         raise _refusal(Status.MEDIA_PROTECTED, reason)
-    if known is not None and name == request.label:
-        return
     if request.overwrite == name:
         return
     kind = f"{found.kind.value}{f', {found.volume}' if found.volume else ''}"
@@ -100,11 +122,16 @@ def _check_found(found: VolumeLabel | None, request: LabelRequest, catalog: Cata
     raise _refusal(Status.MEDIA_PROTECTED, f"the tape is not blank ({kind}): to lose what is on it, --overwrite {name}")
 
 
-def _take_label(request: LabelRequest, catalog: Catalog) -> Volume:
-    """Take the name in the catalog before it is on tape, so that no other tape gets it."""
+async def _write(request: LabelRequest, catalog: Catalog, tape: TapeSide) -> Volume:
+    """Take the name in the catalog before it is on tape, so that no other tape gets it; it stays taken."""
     url = str(request.drive.url)
-    if catalog.volume(request.label) is None:
+    known = catalog.volume(request.label)
+    _check_wanted(request, known)
+    if known is None:
         catalog.reserve_volume(url, request.label, pool=request.pool)
+    with failing_as(Step.WRITE_HEADER, tape.session.name):
+        await tape.label_volume(request.label)
+    catalog.clear_volume(request.label)
     return catalog.update_volume(
         request.label,
         state=VolumeState.APPENDABLE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["LabelledFile", "labelled_files", "read_tap", "user_text"]
+__all__ = ["LabelledFile", "first_files", "labelled_files", "read_tap", "user_text"]
 
 Object = bytes | None
 """A block, or None for a tape mark."""
@@ -56,6 +56,14 @@ def labelled_files(objects: Iterable[Object]) -> tuple[str, list[LabelledFile]]:
         for first in range(0, len(groups), 3)
     ]
     return volume.decode("ascii"), files
+
+
+def first_files(objects: Sequence[Object], count: int) -> list[LabelledFile]:
+    """The first tape files of a volume, whatever follows them."""
+    ends = [number for number, each in enumerate(objects) if each is None]
+    assert len(ends) >= 3 * count, f"the volume has {len(ends)} tape marks, too few for {count} files"
+    _, files = labelled_files([*objects[: ends[3 * count - 1] + 1], None])
+    return files
 
 
 def _groups(objects: Iterable[Object]) -> list[list[bytes]]:

@@ -148,6 +148,10 @@ WRITES = {
         situation(volume("A", location="vault"), drives=(BY_HAND,)),
         ("hand", "-"),
     ),
+    "by hand: not one of several vaults, either": (
+        situation(volume("A", location="vault bank"), drives=(BY_HAND,)),
+        ("hand", "-"),
+    ),
 }
 
 

@@ -89,7 +89,11 @@ class Work:
                     self.bench.catalog.update_volume(volume.label, state=VolumeState.SCRATCH)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("url", "seed"),
+    [*(("sqlite", seed) for seed in range(4)), pytest.param("postgresql", 4, marks=pytest.mark.interop)],
+    indirect=["url"],
+)
 def test_many_jobs(catalog: Catalog, seed: int) -> None:
     async def main() -> None:
         bench = Bench(catalog, D1, D2, D3, BY_HAND, pools=POOLS, poll=20)

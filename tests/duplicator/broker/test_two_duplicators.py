@@ -38,7 +38,7 @@ async def job(number):
         Need(reading=Reading(('A', 'B'))),
         Need(writing=Writing('p'), reading=Reading(('C',))),
     ])
-    async with broker.acquired(need, note=lambda text: None, seconds=60) as grant:
+    async with broker.acquired(need, note=lambda text: None, seconds=100) as grant:
         mine = set(grant.resources)
         begin(mine)
         if grant.write_drive:

@@ -91,6 +91,7 @@ while done < 60:
     for one in wanted:
         # The system says so too: a second user of the same thing would find its file there.
         os.close(os.open(os.path.join({folder!r}, str(one)), os.O_CREAT | os.O_EXCL))
+    assert catalog.renew('owner {seed}') == set(wanted)
     for one in wanted:
         os.unlink(os.path.join({folder!r}, str(one)))
     catalog.release('owner {seed}')

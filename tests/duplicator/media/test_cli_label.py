@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from duplicator.catalog import Catalog, VolumeState
+from duplicator.catalog import Catalog, Resource, ResourceKind, VolumeState
 from duplicator.cli.main import app
 from tests.duplicator.media.sessions import dump
 from tests.duplicator.plain_tape import read_tap
@@ -165,11 +165,65 @@ def test_a_blank_tape_is_not_what_was_to_be_lost(site: Site) -> None:
 
 
 def test_a_scratch_volume_is_labelled_again(site: Site) -> None:
-    tape(site, "drive", OURS, None, NOISE, None)
+    """What was on it is expired; nothing of it is left in the catalog either."""
+    tape(site, "drive", OURS, None, None)
+    with Catalog(site.catalog) as catalog:
+        catalog.add_volume("OLD001", tape_url="", state=VolumeState.SCRATCH, pool="daily")
+        catalog.update_volume("OLD001", files=1)
+        assert catalog.take("a job", [Resource(ResourceKind.VOLUME, "OLD001")])
+    host = serve(site, "drive")
+    before = dump(site)
+    ended = label(site, host.url("drive"), "OLD001")
+    assert (ended.code, dump(site)) == (1, before)
+    assert "is in use" in ended.err
+    with Catalog(site.catalog) as catalog:
+        catalog.release("a job")
+    ended = label(site, host.url("drive"), "OLD001")
+    assert ended.code == 0, ended.err
+    with Catalog(site.catalog) as catalog:
+        volume = catalog.volume("OLD001")
+    assert volume is not None
+    assert (volume.state, volume.files, volume.generation) == (VolumeState.APPENDABLE, 0, 2)
+    host.stop()
+    assert content(site, "drive") == labelled(b"OLD001")
+
+
+def test_a_scratch_volume_of_another_label_is_forgotten(site: Site) -> None:
+    tape(site, "drive", OURS, None, None)
     with Catalog(site.catalog) as catalog:
         catalog.add_volume("OLD001", tape_url="", state=VolumeState.SCRATCH)
     host = serve(site, "drive")
+    before = dump(site)
+    ended = label(site, host.url("drive"), "A00001")
+    assert (ended.code, dump(site)) == (1, before)
+    assert "--overwrite OLD001" in ended.err
+    ended = label(site, host.url("drive"), "A00001", "--overwrite", "OLD001")
+    assert ended.code == 0, ended.err
+    with Catalog(site.catalog) as catalog:
+        assert [volume.label for volume in catalog.volumes()] == ["A00001"]
+
+
+def test_files_of_another_catalog_are_not_lost(site: Site) -> None:
+    """A tape that was used elsewhere is scanned in, as scratch: nobody here knows what is on it."""
+    unit = site.folder / "unit"
+    unit.mkdir()
+    (unit / "image").write_bytes(b"the only copy" * 1000)
+    host = site.serve("--lsu", f"lsu={unit}", "--tape", f"drive=virtual:{site.folder / 'drive'}?capacity=16M")
+    passwords = ["--from-password-file", site.password, "--to-password-file", site.password]
+    where = ["--from", host.url("lsu"), "--to", host.url("drive"), "--volume", "OLD001"]
+    other = ["--catalog", f"sqlite:///{site.folder / 'other.db'}"]
+    made = run("duplicate", "image", *where, *passwords, *other)
+    assert made.code == 0, made.err
+    with Catalog(site.catalog) as catalog:
+        catalog.add_volume("OLD001", tape_url="", state=VolumeState.SCRATCH, barcode="OLD001L8", media="L8")
+    before = dump(site)
     ended = label(site, host.url("drive"), "OLD001")
+    assert (ended.code, dump(site)) == (1, before)
+    assert "--overwrite OLD001" in ended.err
+    ended = label(site, host.url("drive"), "OLD001L7", "--overwrite", "OLD001")
+    assert (ended.code, dump(site)) == (1, before)
+    assert "volume OLD001 is OLD001L8 in the catalog" in ended.err
+    ended = label(site, host.url("drive"), "OLD001", "--overwrite", "OLD001")
     assert ended.code == 0, ended.err
     host.stop()
     assert content(site, "drive") == labelled(b"OLD001")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from duplicator.catalog import Catalog, CopyState, Section, VolumeState
+from duplicator.catalog import Catalog, CopyState, Resource, ResourceKind, Section, VolumeState
 from duplicator.cli.main import app
 from ndmp.enums import DigestAlgorithm
 from tests.duplicator.media.sessions import dump
@@ -187,7 +187,7 @@ def test_forget(site: Site) -> None:
     assert run("forget", "A00003") == "A00003: forgotten\n"
     said = refused(site, "forget", "A00001")
     assert f"copy {IDS[0]}, valid: 3f2a.tar, 1 B, on A00001 A00002" in said
-    assert "1 copies need these volumes: --copies-too loses them" in said
+    assert "copies that need these volumes: 1; --copies-too loses them" in said
     assert IDS[1] not in said
     said = run("forget", "A00001", "--copies-too")
     assert said.splitlines() == [
@@ -211,6 +211,19 @@ def test_a_copy_that_is_being_written_is_not_lost(site: Site) -> None:
     with Catalog(site.catalog) as catalog:
         catalog.set_copy_state(IDS[0], CopyState.WRITING)
     assert "cancel it first" in refused(site, "forget", "A00001", "--copies-too")
+
+
+@pytest.mark.usefixtures("past")
+def test_a_volume_that_a_job_has_stays_where_it_is(site: Site) -> None:
+    with Catalog(site.catalog) as catalog:
+        catalog.update_volume("A00002", location="vault")
+        assert catalog.take("a job", [Resource(ResourceKind.VOLUME, f"A0000{number}") for number in (1, 2)])
+    for words in (["forget", "A00003", "A00001", "--copies-too"], ["export", "A00001"], ["import", "A00002"]):
+        said = refused(site, *words, code=1)
+        assert "is in use by somebody, process" in said, words
+    with Catalog(site.catalog) as catalog:
+        catalog.release("a job")
+    run("forget", "A00001", "--copies-too")
 
 
 @pytest.mark.usefixtures("past")

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from duplicator.catalog import Catalog, VolumeState
+from duplicator.catalog import Catalog, Resource, ResourceKind, VolumeState
 from tests.duplicator.media.ports import FakeScanner
 from tests.duplicator.media.sessions import ScanSession, dump
 from tests.duplicator.processes import Site
@@ -126,6 +126,13 @@ def test_to_the_vault_and_back(site: Site, terminal: FakeScanner) -> None:
     ):
         assert session.scan(sent)["reason"] == reason, sent
         assert dump(site) == before, sent
+    with Catalog(site.catalog) as catalog:
+        assert catalog.take("a job", [Resource(ResourceKind.VOLUME, "A00003")])
+    before = dump(site)
+    assert session.scan(b"A00003L8\r")["reason"] == "in-use"
+    assert dump(site) == before
+    with Catalog(site.catalog) as catalog:
+        catalog.release("a job")
     session.running.send(signal.SIGINT)
     session.end()
 
@@ -239,7 +246,7 @@ def test_what_people_read(site: Site, terminal: FakeScanner) -> None:
     running.send(signal.SIGINT)
     ended = running.end()
     assert ended.code == 0
-    assert ended.out.splitlines()[1:] == ["1: A00001L8, pool daily", "1 volumes to pool daily, 1 refused (duplicate 1)"]
+    assert ended.out.splitlines()[1:] == ["1: A00001L8, pool daily", "to pool daily: 1 taken, 1 refused (duplicate 1)"]
     assert ended.err == "\andmpdup: not taken: A00001L8 was scanned before, in this session\n"
 
 
