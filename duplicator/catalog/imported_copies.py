@@ -190,7 +190,7 @@ def _rest(read: Sequence[_Pair], unread: list[_Pair]) -> list[_Pair]:
 
 
 def _attempt(copy: CopyRow, number: int, pairs: list[_Pair]) -> _Attempt:
-    pairs = sorted(pairs, key=lambda pair: pair[0].section)
+    pairs = sorted(pairs, key=lambda pair: (pair[0].section, pair[0].volume, pair[0].file_sequence))
     for (one, _), (other, _) in pairwise(pairs):
         if one.section == other.section:
             part = f"section {one.section} of fragment {one.begun_as} of copy {copy.id}, try {number},"

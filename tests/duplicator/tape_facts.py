@@ -45,9 +45,6 @@ def _volume(catalog: Catalog, label: str) -> dict[str, Any]:
     return {
         "files": volume.files,
         "size": volume.size,
-        "held": [
-            (file.file_sequence, file.copy_id, file.fragment, file.section) for file in catalog.volume_files(label)
-        ],
-        "last": last.file_sequence,
+        "held": [(file.file_sequence, file.copy_id, file.fragment, file.section) for file in held],
         "full": volume.state is VolumeState.FULL if label in whole else None,
     }

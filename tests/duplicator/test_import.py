@@ -44,10 +44,10 @@ class Vault:
     def _units(self) -> list[str | Path]:
         return ["--from", "disk1", "--to", "tape1", "--config", self.config]
 
-    def die_in_section(self, image: str, number: int) -> int:
-        """Kill the job of an image as it begins a section; gives the job."""
+    def die_on_second_volume(self, image: str) -> int:
+        """Kill the job of an image while it writes its second section; gives the job."""
         running = self.site.start("duplicate", image, *self._units(), "--json")
-        running.wait_for(f", section {number}")
+        running.wait_for("data flows on, to volume")
         running.send(signal.SIGKILL)
         running.end()
         self.server.wait_until_idle()
@@ -149,7 +149,7 @@ def test_what_a_dead_job_left(site: Site) -> None:
     """Sections of a try that came to nothing, and a copy of two tries; its volumes come one by one, in no order."""
     vault = Vault(site, {"a": [3_000], "big": [100_000, 5_000_000]})
     vault.duplicate("a")
-    vault.go_on(vault.die_in_section("big", 2))
+    vault.go_on(vault.die_on_second_volume("big"))
     (big,) = vault.copies("big")
     with Catalog(site.catalog) as catalog:
         files = [file for volume in catalog.volumes() for file in catalog.volume_files(volume.label)]
