@@ -7,15 +7,16 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
 
 from duplicator.broker_choice import Choice, Wait, choose, choose_next, usable
+from duplicator.broker_line import OtherProcesses
 from duplicator.broker_needs import Need, Pool, Situation, drive_resource, volume_resource
-from duplicator.catalog import Catalog, CatalogError, Resource, ResourceKind, VolumeState
+from duplicator.catalog import Catalog, CatalogError, InLine, Resource, ResourceKind, VolumeState
 from duplicator.drives import DriveSpec
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
@@ -52,6 +53,8 @@ class _Waiter:
     """Somebody in the queue. ``grant``: who writes already, and needs another volume."""
 
     need: Need
+    owner: str
+    since: datetime
     ticket: int
     note: Callable[[str], None]
     done: asyncio.Future[Grant]
@@ -59,9 +62,9 @@ class _Waiter:
     told: str = ""
 
     @property
-    def turn(self) -> tuple[bool, int, int]:
+    def turn(self) -> tuple[bool, int, datetime, int]:
         """Who is in the middle of an image goes first; then by priority, then by age."""
-        return self.grant is None, -self.need.priority, self.ticket
+        return self.grant is None, -self.need.priority, self.since, self.ticket
 
 
 class Broker:
@@ -89,6 +92,7 @@ class Broker:
         self._tickets = count()
         self._queue: list[_Waiter] = []
         self._served = 0.0
+        self._others = OtherProcesses(catalog, self._drives, poll=poll)
 
     @asynccontextmanager
     async def acquired(
@@ -173,7 +177,8 @@ class Broker:
         self, need: Need, note: Callable[[str], None], seconds: float | None, *, grant: Grant | None
     ) -> Grant:
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(need, next(self._tickets), note, loop.create_future(), grant)
+        turn = self._clock(), next(self._tickets)
+        waiter = _Waiter(need, _owner(), *turn, note, loop.create_future(), grant)
         deadline = None if seconds is None else loop.time() + seconds
         self._queue.append(waiter)
         try:
@@ -185,6 +190,8 @@ class Broker:
             raise
         finally:
             self._queue.remove(waiter)
+            with suppress(CatalogError):  # the entry is believed for some polls only
+                self._others.leave(waiter.owner)
             if grant is not None and waiter.told:
                 self._catalog.wait_for(grant.owner, "")
 
@@ -207,10 +214,15 @@ class Broker:
         self._served = asyncio.get_running_loop().time()
         reserved: set[Resource] = set()
         situation: Situation | None = None
+        others: list[InLine] | None = None
         for waiter in sorted((each for each in self._queue if not each.done.done()), key=lambda each: each.turn):
             try:
                 situation = situation or self._look()
+                others = self._others.others() if others is None else others
+                self._let_go_first(waiter, others, situation, reserved)
                 wait = self._try(waiter, situation, reserved)
+                if wait is not None:
+                    self._stay(waiter)
             except (JobError, CatalogError) as error:
                 waiter.done.set_exception(error)
                 wait = None
@@ -219,6 +231,19 @@ class Broker:
                 continue
             reserved |= wait.reserve
             self._tell(waiter, wait.reason)
+
+    def _let_go_first(
+        self, waiter: _Waiter, others: list[InLine], situation: Situation, reserved: set[Resource]
+    ) -> None:
+        """Keep things for those of other processes whose turn is before this one's."""
+        mine = -waiter.need.priority, waiter.since
+        while waiter.grant is None and others and (-others[0].priority, others[0].since) < mine:
+            reserved |= self._others.kept(others.pop(0), situation, reserved, now=self._served)
+
+    def _stay(self, waiter: _Waiter) -> None:
+        if waiter.grant is None:
+            self._others.join(waiter.owner, waiter.need, since=waiter.since)
+            self._others.renew(self._served)
 
     def _tell(self, waiter: _Waiter, reason: str) -> None:
         if reason != waiter.told:
@@ -247,7 +272,7 @@ class Broker:
     def _take(self, waiter: _Waiter, choice: Choice) -> Wait | None:
         """Make the choice good; another process may have been faster."""
         need = waiter.need
-        grant = waiter.grant or Grant(_owner(), need, choice.write_drive, choice.read_drive, choice.volume)
+        grant = waiter.grant or Grant(waiter.owner, need, choice.write_drive, choice.read_drive, choice.volume)
         wanted = choice.resources - grant.resources
         if not self._catalog.take(grant.owner, wanted, job_id=need.job_id):
             return Wait("another process was faster")

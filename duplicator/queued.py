@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from duplicator.agents import agents_text, read_side
+from duplicator.agents import AgentStart, agents_text, read_side
 from duplicator.broker import Broker, Grant
 from duplicator.broker_needs import Need, Pool, Reading, Writing
 from duplicator.catalog import LEASE_SECONDS, Catalog, CatalogError, Copy, CopyState, Job
@@ -19,12 +19,13 @@ from duplicator.engine import Means, run_copy
 from duplicator.equipment import Equipment
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.orders import CopyOrder
-from duplicator.plan import CopyRequest, JobResult, Route, Step, StorageUnit, TapeCopy
+from duplicator.plan import CopyRequest, JobResult, Place, Route, Step, StorageUnit, TapeCopy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.routes import choose
 from duplicator.selection import Agents, Assignment, assign_unit
 from duplicator.sources.source import Source
 from duplicator.status import JobError, Status
+from duplicator.supply import VolumeSupply
 
 __all__ = ["QueuedCopies", "broker_of"]
 
@@ -43,12 +44,24 @@ def broker_of(catalog: Catalog, config: Config, equipment: Equipment) -> Broker:
 
 
 class QueuedCopies:
-    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker."""
+    """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker.
 
-    def __init__(self, catalog: Catalog, config: Config, agent: AgentSpec, *, ask: Note | None = None) -> None:
+    ``start``: how other agents are started; None: by their commands.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        config: Config,
+        agent: AgentSpec,
+        *,
+        ask: Note | None = None,
+        start: Callable[[AgentSpec], AgentStart] | None = None,
+    ) -> None:
         self._catalog = catalog
         self._config = config
         self._agent = agent
+        self._start = start
         self._equipment = Equipment(config, agent, catalog, ask=ask)
         self._broker = broker_of(catalog, config, self._equipment)
 
@@ -59,6 +72,18 @@ class QueuedCopies:
     async def run(self, job: Job, watcher: Watcher) -> JobResult:
         """One try of a job that the catalog has as running."""
         return await run_copy(job.id, job.image, lambda recorder: self._gather(job, recorder), self._catalog, watcher)
+
+    @asynccontextmanager
+    async def reading(self, copy: Copy, unit: TapeUnit, *, note: Note) -> AsyncIterator[tuple[Place, VolumeSupply]]:
+        """A drive of a tape unit and all volumes of a copy, to read them; JobError if they cannot come."""
+        need = Need(reading=Reading(copy.volumes, _names(self._equipment.drives(unit))))
+        async with self._broker.acquired(need, note=note) as grant, self._renewed(grant):
+            assert grant.read_drive is not None
+            drive = grant.read_drive
+            yield (
+                self._equipment.place(drive),
+                BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive)),
+            )
 
     @asynccontextmanager
     async def _gather(self, job: Job, recorder: Recorder) -> AsyncIterator[Means]:
@@ -171,6 +196,7 @@ class QueuedCopies:
                 deadlines=order.deadlines,
                 wanted=request.algorithm,
                 here=self._agent.name,
+                start=self._start,
             )
         if isinstance(origin, DiskUnit):
             place = place_of(self._config, origin.file_service, path=origin.unit, agent=self._agent)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from duplicator.agents.lines import AgentStart
 from duplicator.agents.remote import RemoteSource
 from duplicator.agents.sides import agents_text, read_side
-from duplicator.agents.starting import AgentStart, agent_start
+from duplicator.agents.starting import AgentProcess, agent_process
 
-__all__ = ["AgentStart", "RemoteSource", "agent_start", "agents_text", "read_side"]
+__all__ = ["AgentProcess", "AgentStart", "RemoteSource", "agent_process", "agents_text", "read_side"]

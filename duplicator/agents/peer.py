@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from duplicator.agents.lines import Outlet
 from duplicator.agents.wire import LONGEST_LINE_BYTES, Code, RpcError, failure_of, failure_to, printable
 
 __all__ = ["Peer", "PeerLost", "Said", "Served"]
@@ -46,7 +47,7 @@ class Peer:
     def __init__(
         self,
         reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        writer: Outlet,
         *,
         served: Mapping[str, Served],
         said: Mapping[str, Said],

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import NoneType
 
-from duplicator.agents.starting import AgentStart, RunningAgent, running
+from duplicator.agents.lines import AgentStart
+from duplicator.agents.running import RunningAgent, running
 from duplicator.agents.wire import (
     Begin,
     Close,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import environ as process_environment
 
+from duplicator.agents.lines import AgentStart
 from duplicator.agents.remote import RemoteSource
-from duplicator.agents.starting import agent_start
+from duplicator.agents.starting import agent_process
 from duplicator.agents.wire import SourceName
 from duplicator.config import AgentSpec, Config, DiskUnit, agents_of, local_agent, place_of
 from duplicator.credentials import Role
@@ -36,12 +37,14 @@ def read_side(
     deadlines: Deadlines,
     wanted: DigestAlgorithm | None = None,
     here: str | None = None,
+    start: Callable[[AgentSpec], AgentStart] | None = None,
     environ: Mapping[str, str] = process_environment,
 ) -> FileServiceSource | RemoteSource:
     """An image of ``unit`` as a source: sent by this process, or by an agent that it starts.
 
-    ``here``: the agent that this process is; None for the local one. JobError NO_CREDENTIALS: the write side of the job
-    is not this process's, or its own read side lacks the password.
+    ``here``: the agent that this process is; None for the local one. ``start``: how agents are started; None: by their
+    commands. JobError NO_CREDENTIALS: the write side of the job is not this process's, or its own read side lacks the
+    password.
     """
     me = _myself(config, here)
     if assignment.write_agent != me.name:
@@ -55,7 +58,7 @@ def read_side(
         place = place_of(config, host, path=unit.unit, agent=me, role=Role.FROM, environ=environ)
         return FileServiceSource(place, image, deadlines, wanted=wanted)
     reader = next(agent for agent in agents_of(config) if agent.name == assignment.read_agent)
-    start = replace(agent_start(config, reader), hello=deadlines.connect)
+    starts = start(reader) if start else replace(agent_process(config, reader), hello=deadlines.connect)
     name = SourceName(
         host=assignment.read_host,
         unit=unit.unit,
@@ -64,7 +67,7 @@ def read_side(
         deadlines=deadlines,
         is_tls_required=config.tls.required,
     )
-    return RemoteSource(start, name)
+    return RemoteSource(starts, name)
 
 
 def _myself(config: Config, here: str | None) -> AgentSpec:

@@ -1,4 +1,4 @@
-"""Agents as processes: started by their command, spoken to over its standard input and output, and always ended."""
+"""Agents as processes of this machine: started by a command, spoken to over standard input and output, always ended."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from duplicator.agents.peer import Peer, PeerLost, Said, Served
-from duplicator.agents.wire import LONGEST_LINE_BYTES, VERSIONS, Hello, RpcError, Welcome, as_json, from_json, printable
+from duplicator.agents.wire import LONGEST_LINE_BYTES, printable
 from duplicator.config import AgentSpec, Config
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 
-__all__ = ["AgentStart", "RunningAgent", "agent_start", "running"]
+__all__ = ["AgentProcess", "ProcessLine", "agent_process", "own_command"]
 
 _log: Final = logging.getLogger(__name__)
 _PASSED_ON: Final = (
@@ -30,65 +29,76 @@ _PASSED_ON: Final = (
 _GOODBYE: Final = 5.0
 """Seconds for a process to end that has nothing open any more."""
 _LAST_WORDS: Final = 300
-
-T = TypeVar("T")
+"""Bytes of its standard error that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class AgentStart:
-    """How an agent is started. In seconds: ``hello``, for its first answer; ``silence``, between signs of life."""
+class AgentProcess:
+    """Implements :class:`AgentStart` by a command."""
 
     name: str
     command: tuple[str, ...]
     hello: float = 30.0
     silence: float = 30.0
 
-
-def agent_start(config: Config, agent: AgentSpec) -> AgentStart:
-    """By the agent's command; without one, a process beside this one, with the same configuration file."""
-    file = ("--config", str(config.file.absolute())) if config.file else ()
-    return AgentStart(agent.name, agent.command or (sys.executable, "-m", "duplicator.cli.main", "agent", *file))
-
-
-class RunningAgent:
-    """An agent that answers."""
-
-    def __init__(self, start: AgentStart, process: Process, peer: Peer) -> None:
-        self._start = start
-        self._process = process
-        self._peer = peer
-        self._words = b""
-        self.name = f"agent {start.name}"
-
-    async def hello(self, step: Step) -> Welcome:
-        """Agree on a version; JobError where that does not come about within the deadline."""
-        start = self._start
+    @asynccontextmanager
+    async def line(self, step: Step) -> AsyncIterator[ProcessLine]:
+        """See AgentStart; to end it, its standard input is closed, and after a while it is killed."""
+        line = ProcessLine(self.name, await self._start(step))
+        listening = asyncio.create_task(line.listen())
         try:
-            async with asyncio.timeout(start.hello):
-                asked = Hello(VERSIONS, start.name, start.silence)
-                welcome = await self.call("hello", asked, Welcome, step=step)
-        except TimeoutError as error:
-            reason = f"{self.name} does not answer within {start.hello:g} s"
-            raise JobError(Status.CONNECTION_TIMED_OUT, step=step.value, reason=reason) from error
-        self._peer.bear(welcome.silence)
-        self.name = f"agent {start.name} (process {welcome.process} on {printable(welcome.machine)})"
-        return welcome
+            yield line
+        finally:
+            try:
+                await line.end()
+            finally:
+                listening.cancel()
+                await asyncio.wait((listening,))
 
-    async def call(self, method: str, params: object, kind: type[T], *, step: Step) -> T:
-        """Ask it; JobError names the agent, with status 40 if it is lost. ``step``: what it is asked for."""
+    async def _start(self, step: Step) -> Process:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
-            return from_json(kind, await self._peer.call(method, None if params is None else as_json(params)))
-        except JobError as error:
-            raise type(error)(error.status, step=error.step, reason=f"{self.name}: {error.reason}") from error
-        except RpcError as error:
-            reason = f"{self.name} does not serve {method!r}: {printable(error.text)}"
-            raise JobError(Status.NDMP_FAILURE, step=step.value, reason=reason) from error
-        except PeerLost as error:
-            reason = f"{self.name} is lost: {error}{await self._end_of_process()}"
+            return await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=environment,
+                limit=LONGEST_LINE_BYTES,
+                # Ctrl-C is for this process, which then has the agent clean up.
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = f"agent {self.name} cannot be started: {self.command[0]}: {error.strerror}"
             raise JobError(Status.CONNECTION_BROKEN, step=step.value, reason=reason) from error
 
-    async def _end_of_process(self) -> str:
-        """How it ended, if it did, and the last it said."""
+
+def agent_process(config: Config, agent: AgentSpec) -> AgentProcess:
+    """By the agent's command; without one, a process beside this one, with the same configuration file."""
+    return AgentProcess(agent.name, agent.command or own_command(config))
+
+
+def own_command(config: Config) -> tuple[str, ...]:
+    """What starts an agent with this configuration."""
+    file = ("--config", str(config.file.absolute())) if config.file else ()
+    return (sys.executable, "-m", "duplicator.cli.main", "agent", *file)
+
+
+class ProcessLine:
+    """Implements :class:`Line` by the standard streams of a process."""
+
+    def __init__(self, name: str, process: Process) -> None:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        self._name = name
+        self._process = process
+        self._words = b""
+        self.reader = process.stdout
+        self.writer = process.stdin
+        self.is_lost = False
+
+    async def how_it_ended(self) -> str:
+        """See Line."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE):
                 await self._process.wait()
@@ -104,61 +114,18 @@ class RunningAgent:
         assert self._process.stderr is not None
         while piece := await self._process.stderr.read(4096):
             self._words = (self._words + piece)[-_LAST_WORDS:]
-            for line in piece.decode(errors="replace").splitlines():
-                _log.info("agent %s: %s", self._start.name, printable(line))
+            for text in piece.decode(errors="replace").splitlines():
+                _log.info("agent %s: %s", self._name, printable(text))
 
-
-@asynccontextmanager
-async def running(
-    start: AgentStart, *, served: Mapping[str, Served], said: Mapping[str, Said], step: Step
-) -> AsyncIterator[RunningAgent]:
-    """An agent for the duration of the block; its standard input is closed then, and at last it is killed. JobError."""
-    process = await _start(start, step)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    peer = Peer(process.stdout, process.stdin, served=served, said=said, silence=start.silence)
-    agent = RunningAgent(start, process, peer)
-    tasks = [asyncio.create_task(peer.run()), asyncio.create_task(agent.listen())]
-    try:
-        await agent.hello(step)
-        yield agent
-    finally:
+    async def end(self) -> None:
+        """Close its standard input and wait; one that is lost or stays is killed, with what it started."""
+        self.writer.close()
         try:
-            await _end(process, at_once=tasks[0].done())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.0 if self.is_lost else _GOODBYE):
+                    await self._process.wait()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _start(start: AgentStart, step: Step) -> Process:
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    try:
-        return await asyncio.create_subprocess_exec(
-            *start.command,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            env=environment,
-            limit=LONGEST_LINE_BYTES,
-            # Ctrl-C is for this process, which then has the agent clean up.
-            start_new_session=True,
-        )
-    except OSError as error:
-        reason = f"agent {start.name} cannot be started: {start.command[0]}: {error.strerror}"
-        raise JobError(Status.CONNECTION_BROKEN, step=step.value, reason=reason) from error
-
-
-async def _end(process: Process, *, at_once: bool) -> None:
-    """Close its standard input and wait; one that is lost or stays is killed, with what it started."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.0 if at_once else _GOODBYE):
-                await process.wait()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()

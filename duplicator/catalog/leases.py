@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from duplicator.catalog.database import CatalogError
 from duplicator.catalog.processes import identity
 from duplicator.catalog.records import DriveUse, Lease, Resource
-from duplicator.catalog.tables import DriveRow, LeaseRow
+from duplicator.catalog.tables import DriveRow, LeaseRow, LineRow
 from duplicator.catalog.transactions import Transactions
 
-__all__ = ["LEASE_SECONDS", "Leases"]
+__all__ = ["LEASE_SECONDS", "Leases", "clock_of", "is_void"]
 
 LEASE_SECONDS: Final = 300.0
 """How long another host believes in a lease of a process that does not renew it."""
@@ -41,7 +41,7 @@ class Leases(Transactions):
         ``owner``: a text that no other user of the catalog has.
         """
         with self._transaction(writes=True) as session:
-            clock = _clock(session, time)
+            clock = clock_of(session, time)
             rows = _remove_void(session, _rows(session, wanted), clock)
             if any(row.owner != owner for row in rows):
                 return False
@@ -53,7 +53,7 @@ class Leases(Transactions):
     def renew(self, owner: str, *, seconds: float = LEASE_SECONDS, time: datetime | None = None) -> set[Resource]:
         """Say that the owner still uses what it has; gives what that is: what others took meanwhile is not in it."""
         with self._transaction(writes=True) as session:
-            _renew(session, owner, _clock(session, time) + timedelta(seconds=seconds))
+            _renew(session, owner, clock_of(session, time) + timedelta(seconds=seconds))
             rows = session.scalars(select(LeaseRow).where(LeaseRow.owner == owner))
             return {Resource(row.kind, row.name) for row in rows}
 
@@ -71,9 +71,9 @@ class Leases(Transactions):
     def leases(self, *, time: datetime | None = None) -> list[Lease]:
         """All leases that hold, by resource."""
         with self._transaction(writes=False) as session:
-            clock = _clock(session, time)
+            clock = clock_of(session, time)
             rows = session.scalars(select(LeaseRow).order_by(LeaseRow.kind, LeaseRow.name))
-            return [row.record() for row in rows if not _is_void(row, clock)]
+            return [row.record() for row in rows if not is_void(row, clock)]
 
     # Drives.
 
@@ -99,7 +99,7 @@ class Leases(Transactions):
             row.down = row.down if down is None else down
 
 
-def _clock(session: Session, time: datetime | None) -> datetime:
+def clock_of(session: Session, time: datetime | None) -> datetime:
     """The time that all hosts have in common: the database server's, where there is one."""
     if time is not None:
         return time
@@ -118,7 +118,8 @@ def _rows(session: Session, resources: Iterable[Resource]) -> Sequence[LeaseRow]
     return session.scalars(select(LeaseRow).where(_is_among(resources))).all()
 
 
-def _is_void(row: LeaseRow, clock: datetime) -> bool:
+def is_void(row: LeaseRow | LineRow, clock: datetime) -> bool:
+    """Whether the process of this row is gone, as far as this host can tell."""
     if row.host == socket.gethostname():
         return identity(row.pid) != row.process
     return row.until < clock
@@ -127,7 +128,7 @@ def _is_void(row: LeaseRow, clock: datetime) -> bool:
 def _remove_void(session: Session, rows: Iterable[LeaseRow], clock: datetime) -> list[LeaseRow]:
     kept = []
     for row in rows:
-        if _is_void(row, clock):
+        if is_void(row, clock):
             session.delete(row)
         else:
             kept.append(row)

@@ -18,6 +18,7 @@ __all__ = [
     "DriveUse",
     "Fragment",
     "Image",
+    "InLine",
     "Job",
     "JobEvent",
     "JobKind",
@@ -333,3 +334,13 @@ class DriveUse:
     volume: str
     last_used: datetime | None
     down: str
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """Somebody who waits for drives and volumes, ``since`` then; ``need``: what for, as JSON."""
+
+    owner: str
+    priority: int
+    since: datetime
+    need: str

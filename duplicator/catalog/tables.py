@@ -32,6 +32,7 @@ __all__ = [
     "JobRow",
     "LabelRow",
     "LeaseRow",
+    "LineRow",
     "SchemaRow",
     "TapeFileRow",
     "TryRow",
@@ -344,6 +345,22 @@ class LeaseRow(Base):
         """The row as callers get it."""
         resource = records.Resource(self.kind, self.name)
         return records.Lease(resource, self.owner, self.job_id, self.pid, self.host, self.until, self.waits_for)
+
+
+class LineRow(Base):
+    __tablename__ = "line"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    priority: Mapped[int]
+    since: Mapped[datetime]
+    need: Mapped[str]
+    pid: Mapped[int]
+    host: Mapped[str]
+    process: Mapped[str]
+    until: Mapped[datetime]
+
+    def record(self) -> records.InLine:
+        """The row as callers get it."""
+        return records.InLine(self.owner, self.priority, self.since, self.need)
 
 
 class DriveRow(Base):

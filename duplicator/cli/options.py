@@ -98,8 +98,9 @@ FromTape = Annotated[
     str | None,
     typer.Option(
         "--from",
-        metavar="URL",
-        help="ndmp[s]://USER@HOST:PORT/TAPE: the drive that holds the volume. Default: the one that wrote the copy.",
+        metavar="URL|UNIT",
+        help="ndmp[s]://USER@HOST:PORT/TAPE, the drive that holds the volume, or a tape unit of the configuration with "
+        "its drives and robots. Default: the drive that wrote the copy.",
         show_default=False,
     ),
 ]

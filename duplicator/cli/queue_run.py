@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from duplicator.catalog import Catalog, JobKind
+from duplicator.catalog import Catalog, Copy, JobKind, JobState
 from duplicator.cli.batch import Batch, open_catalog
 from duplicator.cli.by_hand import ask_operator
 from duplicator.cli.documents import job_document
@@ -17,14 +18,16 @@ from duplicator.cli.endings import UsageProblem
 from duplicator.cli.terminal import print_json, say
 from duplicator.config import Config, DiskUnit, TapeUnit, load, local_agent
 from duplicator.orders import CopyOrder
-from duplicator.plan import JobResult
+from duplicator.plan import JobResult, Place
 from duplicator.policies import orders_of_policy
 from duplicator.queued import QueuedCopies
 from duplicator.recorder import Watcher
 from duplicator.runner import Runner
+from duplicator.supply import VolumeSupply
 
 __all__ = ["Jobs", "queue_policies", "run_jobs"]
 
+_log: Final = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -34,6 +37,7 @@ class Jobs:
 
     catalog: Catalog
     config: Config
+    catalog_url: str | None
 
     def queue(self, order: CopyOrder, *, priority: int = 0) -> int:
         """Queue a job; gives its number."""
@@ -72,8 +76,29 @@ class Jobs:
     def run(self, numbers: Sequence[int] | None, *, at_once: int | None = None, scheduler: str | None = None) -> Batch:
         """Run these jobs, or all that are queued."""
         batch = Batch()
-        batch.run_many(lambda watcher_of: self._run(numbers, watcher_of, at_once=at_once or self._drives()))
+        count = at_once or self._drives()
+        if scheduler is None:
+            batch.run_many(lambda watcher_of: self._run(numbers, watcher_of, at_once=count))
+        else:
+            batch.run_many(lambda watcher_of: self._run_elsewhere(scheduler, numbers, watcher_of, at_once=count))
         return batch
+
+    async def _run_elsewhere(
+        self, scheduler: str, numbers: Sequence[int] | None, watcher_of: Callable[[str], Watcher], *, at_once: int
+    ) -> list[JobResult]:
+        """On a Dask cluster."""
+        from duplicator.cluster_jobs import run_batch
+
+        queued = [job.id for job in self.catalog.jobs() if job.state in (JobState.QUEUED, JobState.WAITING)]
+        return await run_batch(
+            scheduler,
+            sorted(queued) if numbers is None else numbers,
+            watcher_of("jobs of the cluster"),
+            catalog=self.catalog,
+            catalog_url=self.catalog_url,
+            config=self.config,
+            at_once=at_once,
+        )
 
     async def _run(
         self, numbers: Sequence[int] | None, watcher_of: Callable[[str], Watcher], *, at_once: int
@@ -82,6 +107,14 @@ class Jobs:
         await queued.prepare()
         runner = Runner(self.catalog, queued.run, lambda job: watcher_of(job.image))
         return await runner.run(numbers, at_once=at_once)
+
+    @asynccontextmanager
+    async def reading(self, copy: Copy, unit: TapeUnit) -> AsyncIterator[tuple[Place, VolumeSupply]]:
+        """A drive of a unit and the volumes of a copy, to read them."""
+        queued = self._queued()
+        await queued.prepare()
+        async with queued.reading(copy, unit, note=_log.info) as granted:
+            yield granted
 
     def _drives(self) -> int:
         """As many jobs as can have a drive."""
@@ -106,8 +139,9 @@ def _known(entries: Mapping[str, T], name: str, text: str) -> T:
 def run_jobs(config: Path | None, catalog: str | None) -> Iterator[Jobs]:
     """The configuration, and the catalog that the command or the configuration names."""
     found = load(config)
-    with open_catalog(catalog or found.catalog.url) as opened:
-        yield Jobs(opened, found)
+    url = catalog or found.catalog.url
+    with open_catalog(url) as opened:
+        yield Jobs(opened, found, url)
 
 
 def queue_policies(jobs: Jobs, names: Sequence[str]) -> list[int]:

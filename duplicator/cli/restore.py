@@ -10,6 +10,7 @@ import typer
 
 from duplicator.cli.options import (
     CatalogUrl,
+    ConfigFile,
     ConnectTimeout,
     FromPasswordFile,
     FromTape,
@@ -26,6 +27,7 @@ from duplicator.cli.options import (
     client_tls,
     deadlines,
     find_place,
+    is_url,
     parse_ndmp_url,
 )
 from duplicator.cli.verify import tape_of
@@ -34,6 +36,8 @@ from duplicator.plan import Deadlines, Place, RestoreRequest
 
 if TYPE_CHECKING:
     from duplicator.cli.batch import Batch
+    from duplicator.plan import JobResult
+    from duplicator.recorder import Watcher
     from duplicator.tls import ClientTls
 
 __all__ = ["bring_back", "restore"]
@@ -51,6 +55,7 @@ def restore(
         ),
     ],
     tape: FromTape = None,
+    config: ConfigFile = None,
     from_password_file: FromPasswordFile = None,
     to_password_file: ToPasswordFile = None,
     catalog: CatalogUrl = None,
@@ -73,6 +78,7 @@ def restore(
     \b
     Examples:
       ndmpdup restore 3f2a --to /tmp/back
+      ndmpdup restore 3f2a --from tape1 --to /tmp/back
       ndmpdup restore 3f2a --to ndmp://backup@appliance/unit2 --to-password-file ~/.appliance
     """
     from duplicator.cli.batch import open_catalog
@@ -81,17 +87,37 @@ def restore(
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
-    with open_catalog(catalog) as opened:
-        found = opened.copy(copy)
-    request = RestoreRequest(
-        found.id,
-        tape_of(found, tape, from_password_file, tls=tls),
-        _target(target, to_password_file, tls=tls),
-        waits,
-    )
-    batch = bring_back(request, catalog, title=found.image.name)
+    place = _target(target, to_password_file, tls=tls)
+    if tape is not None and not is_url(tape):
+        batch = _by_unit(copy, place, tape, waits, config, catalog)
+    else:
+        with open_catalog(catalog) as opened:
+            found = opened.copy(copy)
+        request = RestoreRequest(found.id, tape_of(found, tape, from_password_file, tls=tls), place, waits)
+        batch = bring_back(request, catalog, title=found.image.name)
     batch.report(as_json=as_json)
     batch.end()
+
+
+def _by_unit(
+    prefix: str, target: Path | Place, name: str, waits: Deadlines, config: Path | None, catalog: str | None
+) -> Batch:
+    """With the drives, robots and volumes of the configuration."""
+    from duplicator.cli.batch import Batch
+    from duplicator.cli.queue_run import run_jobs
+    from duplicator.restore import restore as restore_copy
+
+    batch = Batch()
+    with run_jobs(config, catalog) as jobs:
+        unit, copy = jobs.tape_unit(name, option="--from"), jobs.catalog.copy(prefix)
+
+        async def work(watcher: Watcher) -> JobResult:
+            async with jobs.reading(copy, unit) as (place, supply):
+                request = RestoreRequest(copy.id, place, target, waits)
+                return await restore_copy(request, jobs.catalog, watcher, supply=supply)
+
+        batch.run([(copy.image.name, work)])
+    return batch
 
 
 def bring_back(request: RestoreRequest, catalog_url: str | None, *, title: str) -> Batch:

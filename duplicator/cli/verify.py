@@ -10,6 +10,7 @@ import typer
 
 from duplicator.cli.options import (
     CatalogUrl,
+    ConfigFile,
     ConnectTimeout,
     FromTape,
     Json,
@@ -25,13 +26,17 @@ from duplicator.cli.options import (
     client_tls,
     deadlines,
     find_place,
+    is_url,
     parse_ndmp_url,
 )
 from duplicator.credentials import Role
 from duplicator.plan import Deadlines, Place, VerifyRequest
 
 if TYPE_CHECKING:
-    from duplicator.catalog import Copy
+    from duplicator.catalog import Catalog, Copy
+    from duplicator.cli.batch import Batch
+    from duplicator.plan import JobResult
+    from duplicator.recorder import Watcher
     from duplicator.tls import ClientTls
 
 __all__ = ["CopyIds", "tape_of", "verify"]
@@ -52,6 +57,7 @@ def verify(
     *,
     tape: FromTape = None,
     password_file: PasswordFile = None,
+    config: ConfigFile = None,
     catalog: CatalogUrl = None,
     connect_timeout: ConnectTimeout = _WAITS.connect,
     request_timeout: RequestTimeout = _WAITS.request,
@@ -71,25 +77,49 @@ def verify(
     \b
     Examples:
       ndmpdup verify 3f2a
+      ndmpdup verify 3f2a 77b1 --from tape1
       ndmpdup verify 3f2a 77b1 --from ndmp://backup@othertapehost/drive2 --password-file ~/.tapehost
     """
     from duplicator.cli.batch import Batch, open_catalog
-    from duplicator.cli.by_hand import by_hand
-    from duplicator.validate import verify as verify_copy
 
     tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
     batch = Batch()
-    with open_catalog(catalog) as opened:
-        found = [opened.copy(prefix) for prefix in copies]
-        requests = [VerifyRequest(copy.id, tape_of(copy, tape, password_file, tls=tls), waits) for copy in found]
-        batch.run(
-            [
-                (copy.image.name, partial(verify_copy, request, opened, supply=by_hand(request.tape, waits, opened)))
-                for copy, request in zip(found, requests, strict=True)
-            ]
-        )
+    if tape is not None and not is_url(tape):
+        _by_unit(batch, copies, tape, waits, config, catalog)
+    else:
+        with open_catalog(catalog) as opened:
+            found = [opened.copy(prefix) for prefix in copies]
+            requests = [VerifyRequest(copy.id, tape_of(copy, tape, password_file, tls=tls), waits) for copy in found]
+            works = [partial(_verify, request, opened) for request in requests]
+            batch.run([(copy.image.name, work) for copy, work in zip(found, works, strict=True)])
     batch.report(as_json=as_json)
     batch.end(must_be_valid=True)
+
+
+async def _verify(request: VerifyRequest, catalog: Catalog, watcher: Watcher) -> JobResult:
+    from duplicator.cli.by_hand import by_hand
+    from duplicator.validate import verify as verify_copy
+
+    return await verify_copy(request, catalog, watcher, supply=by_hand(request.tape, request.deadlines, catalog))
+
+
+def _by_unit(
+    batch: Batch, copies: list[str], name: str, waits: Deadlines, config: Path | None, catalog: str | None
+) -> None:
+    """With the drives, robots and volumes of the configuration."""
+    from duplicator.cli.queue_run import run_jobs
+    from duplicator.validate import verify as verify_copy
+
+    with run_jobs(config, catalog) as jobs:
+        unit = jobs.tape_unit(name, option="--from")
+
+        async def work(copy: Copy, watcher: Watcher) -> JobResult:
+            async with jobs.reading(copy, unit) as (place, supply):
+                request = VerifyRequest(copy.id, place, waits)
+                return await verify_copy(request, jobs.catalog, watcher, supply=supply)
+
+        found = [jobs.catalog.copy(prefix) for prefix in copies]
+        batch.run([(copy.image.name, partial(work, copy)) for copy in found])

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Final, Protocol
 
-__all__ = ["USER", "Ended", "Host", "Running", "Site", "Spawn", "site_in", "wait_until"]
+from tests.duplicator.warm import WarmProcess, spawn_warm
+
+__all__ = ["USER", "Ended", "Host", "Running", "Site", "Spawn", "site_in", "spawn_here", "wait_until"]
 
 USER = "backup"
 SECRET = "a-secret-of-the-tests"
@@ -29,7 +31,7 @@ class Spawn(Protocol):
 
     def __call__(
         self, command: list[str], *, stdout: IO[bytes], stderr: int | IO[bytes], env: dict[str, str]
-    ) -> subprocess.Popen[bytes]: ...
+    ) -> subprocess.Popen[bytes] | WarmProcess: ...
 
 
 def spawn_here(
@@ -47,6 +49,9 @@ def spawn_here(
         bufsize=0,
         start_new_session=True,
     )
+
+
+SPAWN: Final[Spawn] = spawn_here if os.environ.get("NDMPDUP_COLD") else spawn_warm
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, deadline: float = DEADLINE) -> None:
@@ -74,7 +79,7 @@ class Ended:
 class Running:
     """A command that runs; its standard error is read as it comes, so it never waits for the test."""
 
-    def __init__(self, process: subprocess.Popen[bytes], out: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | WarmProcess, out: Path) -> None:
         self.process = process
         self._out = out
         self._lines: list[str] = []
@@ -218,11 +223,11 @@ class Site:
         """Start a command."""
         return self.start_module("duplicator.cli.main", *words)
 
-    def start_module(self, module: str, *words: str | Path) -> Running:
-        """Start a module."""
+    def start_module(self, module: str, *words: str | Path, **variables: str) -> Running:
+        """Start a module; ``variables``: more of its environment."""
         out = self.folder / f"out-{len(self._started)}"
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
-        environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1", **variables}
         command = [sys.executable, "-m", module, *map(str, words)]
         with out.open("wb") as stdout:
             process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
@@ -279,7 +284,7 @@ class Site:
 
 
 @contextmanager
-def site_in(folder: Path, spawn: Spawn = spawn_here) -> Iterator[Site]:
+def site_in(folder: Path, spawn: Spawn = SPAWN) -> Iterator[Site]:
     """A site whose processes end with the block."""
     site = Site(folder, spawn)
     try:

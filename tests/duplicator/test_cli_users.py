@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from duplicator.cli.main import app
 from tests.duplicator.certificates import Authority
-from tests.duplicator.processes import Site, site_in, wait_until
+from tests.duplicator.processes import Site, site_in, spawn_here, wait_until
 
 FIRST, SECOND = "first-s3cret", "second-s3cret"
 
@@ -50,13 +50,16 @@ def test_users_of_a_file_come_and_go(site: Site) -> None:
     assert "s3cret" not in ended.err + ended.out
 
 
-def test_no_secret_is_in_the_arguments(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NDMPDUP_PASSWORD", FIRST)
-    host = site.serve("--lsu", f"lsu={site.folder}", login=["--user", "ann"])
-    monkeypatch.delenv("NDMPDUP_PASSWORD")
-    assert asks(site, host.address, "ann", FIRST) == 0
-    assert asks(site, host.address, "ann", SECOND) == 1
-    assert FIRST not in Path(f"/proc/{host.pid}/cmdline").read_text()
+def test_no_secret_is_in_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site_in(tmp_path, spawn_here) as site:  # with arguments that the system knows
+        monkeypatch.setenv("NDMPDUP_PASSWORD", FIRST)
+        host = site.serve("--lsu", f"lsu={site.folder}", login=["--user", "ann"])
+        monkeypatch.delenv("NDMPDUP_PASSWORD")
+        assert asks(site, host.address, "ann", FIRST) == 0
+        assert asks(site, host.address, "ann", SECOND) == 1
+        arguments = Path(f"/proc/{host.pid}/cmdline").read_text()
+        assert "serve" in arguments
+        assert FIRST not in arguments
 
 
 def test_a_renewed_certificate_is_taken_up(site: Site) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.peers.requirements import lacking
 
-__all__ = ["ROOT", "SCRATCH", "contract_variables", "require_libiscsi"]
+__all__ = ["PYTEST_IN_A_GUEST", "ROOT", "SCRATCH", "contract_variables", "require_libiscsi"]
 
+PYTEST_IN_A_GUEST: Final = (
+    *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+    *("-p", "no:hypothesispytest", "-p", "no:xdist", "--confcutdir=tests/kernel"),
+)
+"""Without what is not used there: an emulated processor takes seconds to load it."""
 ROOT: Final = Path(__file__).parents[2]
 SCRATCH: Final = tuple(f"A{number:07d}L3" for number in range(1, 46))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.kernel.contract_runs import PYTEST_IN_A_GUEST
 from tests.kernel.guest import Guest
 from tests.kernel.tgt import tgt_library
 from tests.peers import network_namespace, require_peer
@@ -15,8 +15,7 @@ from tests.peers import network_namespace, require_peer
 @pytest.mark.timeout(320)  # python in an emulated processor
 def test_a_duplication_in_a_guest(tmp_path: Path) -> None:
     require_peer("mt")
-    options = ["-q", "-p", "no:cacheprovider", "--timeout=270"]
-    command = [sys.executable, "-m", "pytest", *options, "tests/kernel/duplication.py"]
+    command = [*PYTEST_IN_A_GUEST, "--timeout=270", "tests/kernel/duplication.py"]
     variables = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NDMPDUP_DEADLINE": "120"}
     with network_namespace() as namespace, tgt_library(namespace, tmp_path) as library:
         guest = Guest(namespace, tmp_path, [library.drive_url, library.changer_url])

@@ -5,17 +5,16 @@ mt and mtx agree.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.kernel.contract_runs import SCRATCH, contract_variables
+from tests.kernel.contract_runs import PYTEST_IN_A_GUEST, SCRATCH, contract_variables
 from tests.kernel.guest import Guest
 from tests.kernel.tgt import tgt_library
 from tests.peers import network_namespace, require_peer
 
-COMMAND = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kernel/device_contracts.py"]
+COMMAND = [*PYTEST_IN_A_GUEST, "tests/kernel/device_contracts.py"]
 PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 URLS = ["sg:/dev/sg0", "st:/dev/nst0"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from scsi.virtual.library import NewVolume
-from tests.kernel.contract_runs import SCRATCH, contract_variables
+from tests.kernel.contract_runs import PYTEST_IN_A_GUEST, SCRATCH, contract_variables
 from tests.kernel.guest import Guest
 from tests.kernel.virtual_iscsi import SLOTS, protected_cartridge, virtual_iscsi
 from tests.peers import network_namespace, require_peer
@@ -38,8 +37,7 @@ def test_contracts_and_strangers(tmp_path: Path) -> None:
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     }
     modules = ("device_contracts", "strangers_sg", "strangers_tape", "strangers_changer")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += [f"tests/kernel/{module}.py" for module in modules]
+    command = [*PYTEST_IN_A_GUEST, *(f"tests/kernel/{module}.py" for module in modules)]
     protected_cartridge(tmp_path, TAB)
     with network_namespace() as namespace, virtual_iscsi(namespace, tmp_path, VOLUMES) as library:
         guest = Guest(namespace, tmp_path, [library.drive_url, library.changer_url])

@@ -5,22 +5,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 
 from duplicator.agents import agents_text, read_side
-from duplicator.agents.remote import RemoteSource
-from duplicator.catalog import Catalog
+from duplicator.catalog import Catalog, JobKind
 from duplicator.cli.running import run
 from duplicator.config import Config, load, local_agent, place_of
-from duplicator.engine import duplicate
-from duplicator.plan import CopyRequest, Deadlines, JobResult, Place
+from duplicator.engine import Means, run_copy
+from duplicator.plan import CopyRequest, Deadlines, JobResult
 from duplicator.recorder import Progress
 from duplicator.selection import assign_unit
 from duplicator.status import JobError
+from duplicator.supply import TapeInDrive
 
 DEADLINES = Deadlines(stall=20.0)
 
@@ -46,11 +45,12 @@ async def copy(config: Config, image: str) -> JobResult:
     me = local_agent(config)
     assert me is not None
     target = place_of(config, drive.host, path=drive.device, agent=me)
-    # The source is the agent's affair: no password of it is here.
-    nobody = Place(replace(target.url, path=unit.unit), target.secret) if isinstance(source, RemoteSource) else target
-    request = CopyRequest(image, nobody, target, deadlines=DEADLINES)
+    request = CopyRequest(image, None, target, deadlines=DEADLINES)
+    supply = TapeInDrive()
     with Catalog(config.catalog.url) as catalog:
-        return await duplicate(request, catalog, Lines(), source=source)
+        job_id = catalog.start_job(JobKind.DUPLICATE, image=image, source=unit.name, target=tape.name)
+        means = Means(request, source, supply)
+        return await run_copy(job_id, image, lambda _: nullcontext(means), catalog, Lines())
 
 
 def main() -> int:
@@ -65,5 +65,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    asyncio.set_event_loop_policy(None)
     sys.exit(main())

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from duplicator.agents.remote import RemoteSource
-from duplicator.agents.starting import AgentStart, agent_start
+from duplicator.agents.starting import AgentProcess, agent_process
 from duplicator.agents.wire import SourceName
 from duplicator.catalog.processes import identity
 from duplicator.config import AgentSpec
@@ -183,7 +183,7 @@ def test_agents_that_are_none(tmp_path: Path) -> None:
     for number, (code, status, words) in enumerate(IMPOSTORS):
         pid_file = tmp_path / str(number)
         script = f"import os, pathlib; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\n{code}"
-        agent = AgentStart("far", (sys.executable, "-c", script), hello=2.0, silence=1.0)
+        agent = AgentProcess("far", (sys.executable, "-c", script), hello=2.0, silence=1.0)
         with pytest.raises(JobError) as caught:
             asyncio.run(RemoteSource(agent, name).describe(Record()))
         assert caught.value.status is status, code
@@ -192,7 +192,7 @@ def test_agents_that_are_none(tmp_path: Path) -> None:
 
 
 def test_an_agent_that_cannot_be_started(tmp_path: Path) -> None:
-    agent = AgentStart("far", (str(tmp_path / "none"), "agent"))
+    agent = AgentProcess("far", (str(tmp_path / "none"), "agent"))
     name = SourceName("h", "u", "i", None, Deadlines(), is_tls_required=False)
     with pytest.raises(JobError, match=r"agent far cannot be started: .*none: No such file") as caught:
         asyncio.run(RemoteSource(agent, name).describe(Record()))
@@ -202,8 +202,8 @@ def test_an_agent_that_cannot_be_started(tmp_path: Path) -> None:
 def test_how_agents_are_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(tmp_path, SMALL)
     command = ("ssh", "control2", "ndmpdup", "agent")
-    assert agent_start(config, AgentSpec(name="a", command=command)).command == command
-    here = agent_start(config, AgentSpec(name="b")).command
+    assert agent_process(config, AgentSpec(name="a", command=command)).command == command
+    here = agent_process(config, AgentSpec(name="b")).command
     assert here == (sys.executable, "-m", "duplicator.cli.main", "agent", "--config", str(tmp_path / "ndmpdup.toml"))
 
     # No password goes along.
@@ -214,7 +214,7 @@ def test_how_agents_are_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     script = f"import os, pathlib; pathlib.Path({str(told)!r}).write_text('\\n'.join(os.environ))"
     name = SourceName("h", "u", "i", None, Deadlines(), is_tls_required=False)
     with pytest.raises(JobError):
-        asyncio.run(RemoteSource(AgentStart("b", (sys.executable, "-c", script)), name).describe(Record()))
+        asyncio.run(RemoteSource(AgentProcess("b", (sys.executable, "-c", script)), name).describe(Record()))
     passed = set(told.read_text().split())
     assert "PATH" in passed
     assert "secret" not in [os.environ[variable] for variable in passed if variable in os.environ]

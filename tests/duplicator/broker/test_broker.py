@@ -307,6 +307,26 @@ def test_what_an_operator_brings(catalog: Catalog) -> None:
     run(main())
 
 
+def test_a_volume_that_the_need_did_not_name(catalog: Catalog) -> None:
+    async def main() -> None:
+        bench = Bench(catalog, D1, D2)
+        for label in "AB":
+            bench.add(label)
+        first, second = await bench.acquire(write(volume="A")), await bench.acquire(write(volume="B"))
+        with pytest.raises(JobError, match="volume B stays in use") as caught:
+            await bench.broker.also(first, "B", note=bench.note("first"), seconds=5)
+        assert caught.value.status == Status.NO_DRIVES
+        assert asyncio.get_running_loop().time() <= 5
+        later = asyncio.create_task(bench.broker.also(first, "B", note=bench.note("first"), seconds=60))
+        await asyncio.sleep(2)
+        bench.broker.release(second)
+        await later
+        assert volume_resource("B") in first.resources <= held(catalog)
+        await bench.broker.also(first, "B", note=bench.note("first"), seconds=0)
+
+    run(main())
+
+
 def test_a_grant_that_another_host_took(catalog: Catalog, url: str) -> None:
     async def main() -> None:
         bench = Bench(catalog, D1)

@@ -145,7 +145,7 @@ WRITES = {
     "by hand: what the catalog knows": (situation(volume("A", location=""), drives=(BY_HAND,)), ("hand", "A")),
     "by hand: not what a library has": (situation(volume("A"), drives=(D1, BY_HAND), taken={D1: "x"}), ("hand", "-")),
     "by hand: not the vault, but something blank": (
-        situation(volume("A", location="vault"), drives=(BY_HAND,)),
+        situation(volume("A", location="vault"), volume("B", location="vault east"), drives=(BY_HAND,)),
         ("hand", "-"),
     ),
     "by hand: not one of several vaults, either": (
@@ -165,6 +165,7 @@ def test_to_write(case: str) -> None:
 NEVER_WRITTEN = [
     *(volume("A", state) for state in VolumeState if state not in {APPENDABLE, SCRATCH}),
     volume("A", location="vault"),
+    volume("A", location="vault east"),
     volume("A", location=""),
     volume("A", pool="q"),
     volume("A", SCRATCH, pool="q"),

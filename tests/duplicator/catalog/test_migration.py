@@ -125,7 +125,7 @@ def test_it_has_the_tables_of_a_new_one(old: str) -> None:
     lifted = columns(old)
     for table in ("tape_files", "fragments", "copies", "job_events", "job_tries", "jobs", "images", "volumes"):
         sql(old, f"DROP TABLE {table}")
-    for table in ("leases", "drives", "schema_version"):
+    for table in ("leases", "line", "drives", "schema_version"):
         sql(old, f"DROP TABLE {table}")
     Catalog(old).close()
     assert columns(old) == lifted
