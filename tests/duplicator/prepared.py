@@ -15,19 +15,31 @@ from typing import IO, Protocol
 __all__ = ["Forked", "Hook", "Prepared"]
 
 _PRELOADED = [
-    "duplicator.cli.main",
+    "concurrent.futures.thread",
+    "duplicator.accounts",
     "duplicator.cli.batch",
     "duplicator.cli.documents",
+    "duplicator.cli.hosting",
+    "duplicator.cli.main",
     "duplicator.cli.queue_run",
     "duplicator.digests",
     "duplicator.host",
     "duplicator.network",
+    "email.parser",
+    "encodings.idna",
+    "importlib_metadata",
+    "keyring.core",
+    "keyring.backends.chainer",
+    "ndmp.aio.server",
     "rich.console",
     "scsi.virtual.library",
     "scsi.virtual.library_url",
     "scsi.virtual.tap",
+    "secretstorage",
     "sqlalchemy.dialects.sqlite",
     "sqlite3",
+    "typer._adapters",
+    "typer._click.decorators",
 ]
 """What commands load when they run."""
 _PR_SET_PDEATHSIG = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import signal
 import socket
@@ -80,6 +81,7 @@ class Sweep:
         self._folder = folder
         self._stack = stack
         self._cases = 0
+        self.library_files = set[str]()
         self.prepared = Prepared()
         self.contents = {"small": [_noise("small", _SMALL)], "big": [_noise(f"big{n}", s) for n, s in enumerate(_BIG)]}
         self._unit = self._make_unit()
@@ -119,6 +121,7 @@ class Sweep:
         ended = case.site.run("run", "--policy", "small", *case.config)
         assert ended.code == 0, ended.err
         case.close()
+        self.library_files = {path.name for path in (folder / "lib").iterdir()}
         return folder
 
     @contextmanager
@@ -239,6 +242,7 @@ class Case:
         for copy in before:
             self._check_kept(copy)
         self.check_volumes()
+        self._check_library()
 
     def _check_nothing_held(self) -> None:
         with Catalog(self.site.catalog) as catalog:
@@ -288,6 +292,16 @@ class Case:
                 known = [(file.file_sequence, file.copy_id, file.dead) for file in catalog.volume_files(label)]
                 on_tape = [(n, user_text(file.trailer, "UTL")["COPY"]) for n, file in enumerate(found, 1)]
                 assert known == [(n, copy, parts.get((label, n)) != copy) for n, copy in on_tape], label
+
+    def _check_library(self) -> None:
+        """Every cartridge is in one place of its own, and nothing else lies in the library's folder."""
+        library = self._folder / "lib"
+        places = [
+            (each["barcode"], each["at"]) for each in json.loads((library / "library.json").read_text())["cartridges"]
+        ]
+        assert sorted(barcode for barcode, _ in places) == [f"{label}L8" for label in self.labels]
+        assert len({at for _, at in places}) == _CARTRIDGES
+        assert {path.name for path in library.iterdir()} == self._sweep.library_files
 
     def _files(self, label: str) -> list[LabelledFile]:
         objects = self._objects(label)

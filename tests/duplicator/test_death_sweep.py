@@ -1,9 +1,13 @@
-"""Each party is killed at each step of a job over two volumes: nothing valid is lost, nothing else is called valid."""
+"""Each party is killed at each step of a job over two volumes: nothing valid is lost, nothing else is called valid.
+
+The steps are those that an undisturbed job tells. On every run each of them is the last one of some party, and each of
+their names that of every party; the environment `long` has every line of the log with every party.
+"""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -12,10 +16,29 @@ from duplicator.catalog import JobState
 from tests.duplicator.blows import Call, Line
 from tests.duplicator.sweeping import Case, Party, Sweep, sweep_in
 
-_SWEEPS = pytest.mark.timeout(900)
+_MANY = pytest.mark.timeout(1200)
 """Many jobs in one test; every one of them has a deadline of its own."""
 _KILLED = -signal.SIGKILL
 _ON_THE_SECOND_VOLUME = Line("move data", 3)
+_UNNEEDED = {
+    Party.APPLIANCE: {"write side: write trailer", "close both sides", "validate", "done"},
+    Party.TAPE_SERVER: {"done"},
+    Party.DUPLICATOR: set[str](),
+}
+"""Steps at which, behind the last fragment, nothing is wanted of them any more."""
+_CALLS = {"add_section": 4, "commit_fragment": 3, "set_copy_state": 2, "finish_job": 1}
+"""What a job tells the catalog once something has happened, and how often."""
+_OTHER_CALLS = (
+    "start_copy",
+    "take",
+    "update_job",
+    "clear_volume",
+    "update_volume",
+    "count_mount",
+    "update_drive",
+    "release",
+)
+"""What it tells beside that."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +75,20 @@ def undisturbed(sweep: Sweep) -> list[Line]:
         return case.lines()
 
 
+def steps_of(lines: Sequence[Line]) -> list[Line]:
+    """The lines with which a step begins."""
+    return [line for line in lines if line.number == 1]
+
+
+def share(steps: Sequence[Line], party: Party) -> list[Line]:
+    """The steps of one party: each name once, in another turn than the others have it; the last gets what is left."""
+    number = list(Party).index(party)
+    turns = {step.step: step.turn for step in steps}  # how often
+    wanted = {name: min(number + 1, last) for name, last in turns.items()}
+    is_last = number + 1 == len(Party)
+    return [step for step in steps if step.turn == wanted[step.step] or (is_last and step.turn > number)]
+
+
 def die(case: Case, at: Line | Call, party: Party) -> bool:
     """Begin the job, of which ``party`` dies then, and look what is left; whether the job could do without it."""
     struck = case.strike(at, party)
@@ -72,8 +109,7 @@ def go_on(case: Case) -> None:
     case.check_end(before)
 
 
-def sweep_lines(sweep: Sweep, lines: list[Line], party: Party) -> set[str]:
-    """Try each; gives the steps at which the job did not need ``party`` any more."""
+def sweep_lines(sweep: Sweep, lines: Sequence[Line], party: Party) -> None:
     failures, survived = Failures(), set[str]()
     for line in lines:
         with failures.case(party.value, line), sweep.case() as case:
@@ -81,123 +117,142 @@ def sweep_lines(sweep: Sweep, lines: list[Line], party: Party) -> set[str]:
                 survived.add(line.step)
             go_on(case)
     failures.check()
-    return survived
+    assert survived <= _UNNEEDED[party]
 
 
-_SURVIVED = {
-    Party.APPLIANCE: {"write side: write trailer", "close both sides", "validate", "done"},
-    Party.TAPE_SERVER: {"done"},
-    Party.DUPLICATOR: set[str](),
-}
-"""The steps at which, for the last fragment, nothing is wanted of them any more."""
+def test_every_step_has_its_deaths() -> None:
+    steps = [Line("a", 1), Line("b", 1), Line("a", 2), Line("b", 2), Line("a", 3), Line("a", 4), Line("a", 5)]
+    shares = [share(steps, party) for party in Party]
+    assert shares[0] == [Line("a", 1), Line("b", 1)]
+    assert shares[1] == [Line("a", 2), Line("b", 2)]
+    assert shares[2] == [Line("b", 2), Line("a", 3), Line("a", 4), Line("a", 5)]
 
 
-@_SWEEPS
+@_MANY
 @pytest.mark.parametrize("party", Party)
 def test_death_at_every_step(sweep: Sweep, party: Party) -> None:
-    steps = [line for line in undisturbed(sweep) if line.number == 1]
+    steps = steps_of(undisturbed(sweep))
     assert len(steps) > 30
-    assert sweep_lines(sweep, steps, party) == _SURVIVED[party]
+    sweep_lines(sweep, share(steps, party), party)
 
 
-_WRITES = (
-    "start_copy",
-    "take",
-    "update_job",
-    "reserve_volume",
-    "add_volume",
-    "clear_volume",
-    "update_volume",
-    "count_mount",
-    "update_drive",
-    "add_section",
-    "commit_fragment",
-    "resume_copy",
-    "set_copy_state",
-    "stop_copy",
-    "release",
-    "finish_job",
-)
-"""What a job tells the catalog, beside its log."""
+@_MANY
+@pytest.mark.long
+@pytest.mark.parametrize("party", Party)
+def test_death_at_every_line(sweep: Sweep, party: Party) -> None:
+    sweep_lines(sweep, undisturbed(sweep), party)
 
 
-@_SWEEPS
-def test_the_duplicator_dies_before_it_tells_the_catalog(sweep: Sweep) -> None:
-    with sweep.case() as case:
-        told = case.count_calls(_WRITES)
-        assert case.begin().code == 0
-        calls = told.read_text().split()
-    assert [calls.count(name) for name in ("add_section", "commit_fragment", "set_copy_state")] == [4, 3, 2]
+# -- between what is done and what is recorded -------------------------------------------------------------------------
+
+
+def die_before_calls(sweep: Sweep, calls: Sequence[Call]) -> None:
     failures = Failures()
-    for number, name in enumerate(calls):
-        at = Call(name, calls[: number + 1].count(name))
-        with failures.case(at), sweep.case() as case:
-            die(case, at, Party.DUPLICATOR)
+    for call in calls:
+        with failures.case(call), sweep.case() as case:
+            die(case, call, Party.DUPLICATOR)
             go_on(case)
     failures.check()
 
 
-@_SWEEPS
-def test_the_resumed_job_dies_at_every_step(sweep: Sweep) -> None:
+@_MANY
+def test_death_before_the_catalog_is_told(sweep: Sweep) -> None:
+    die_before_calls(sweep, [Call(name, turn) for name, last in _CALLS.items() for turn in range(1, last + 1)])
+
+
+@_MANY
+@pytest.mark.long
+def test_death_before_anything_else_is_told(sweep: Sweep) -> None:
+    with sweep.case() as case:
+        told = case.count_calls([*_CALLS, *_OTHER_CALLS])
+        assert case.begin().code == 0
+        calls = told.read_text().split()
+    assert {name: calls.count(name) for name in _CALLS} == _CALLS
+    assert set(calls) == {*_CALLS, *_OTHER_CALLS}
+    turns = [Call(name, calls[: number + 1].count(name)) for number, name in enumerate(calls)]
+    die_before_calls(sweep, [call for call in turns if call.method in _OTHER_CALLS])
+
+
+# -- more than one death -----------------------------------------------------------------------------------------------
+
+
+def die_again(sweep: Sweep, choose: Callable[[Sequence[Line]], Sequence[Line]]) -> None:
+    """The job dies on its second volume, and the resumed one too, at each of the lines that are chosen of its log."""
     with sweep.case() as case:
         die(case, _ON_THE_SECOND_VOLUME, Party.DUPLICATOR)
         go_on(case)
-        steps = [line for line in case.lines() if line.number == 1]
-    assert len(steps) > 20
+        lines = choose(case.lines())
     failures = Failures()
-    for line in steps:
+    for line in lines:
         with failures.case("resumed", line), sweep.case() as case:
             die(case, _ON_THE_SECOND_VOLUME, Party.DUPLICATOR)
             before = case.copies("big")
             struck = case.strike(line, Party.DUPLICATOR)
-            assert case.resume().code == _KILLED
-            assert struck.exists()
+            ended = case.resume()
+            assert struck.exists(), ended.err
+            assert ended.code == _KILLED, ended.err
             case.check_after_death()
             go_on(case)
             case.check_end(before)
     failures.check()
 
 
-_NORMAL = (
+@_MANY
+def test_the_resumed_job_dies_too(sweep: Sweep) -> None:
+    names = {"write side: position", "move data", "write side: next volume", "validate"}
+    die_again(sweep, lambda lines: [line for line in steps_of(lines) if line.step in names and line.turn == 1])
+
+
+@_MANY
+@pytest.mark.long
+def test_the_resumed_job_dies_at_every_step(sweep: Sweep) -> None:
+    die_again(sweep, steps_of)
+
+
+# -- ends that somebody wants ------------------------------------------------------------------------------------------
+
+_STOPS = (
     Line("check image", 1),
     Line("write side: position", 1),
     Line("move data", 2, 2),
     Line("write side: next volume", 1, 2),
-    Line("write side: header", 3),
+    Line("write side: write header", 3),
     _ON_THE_SECOND_VOLUME,
     Line("validate", 1, 2),
 )
-"""Where somebody ends the job."""
 
 
-@_SWEEPS
+def check_stopped(case: Case, state: JobState) -> None:
+    """The job ended in order: every volume is whole again."""
+    assert case.job().state is state
+    case.check_after_death()
+    case.check_volumes()
+    go_on(case)
+
+
+@_MANY
 def test_interrupted(sweep: Sweep) -> None:
     failures = Failures()
-    for line in _NORMAL:
+    for line in _STOPS:
         with failures.case("Ctrl-C", line), sweep.case() as case:
             struck = case.strike(line, Party.DUPLICATOR, signal.SIGINT)
             ended = case.begin()
             assert struck.exists()
             assert ended.code == 130, ended.err
-            assert case.job().state is JobState.CANCELLED
-            case.check_after_death()
-            case.check_volumes()
-            go_on(case)
+            check_stopped(case, JobState.CANCELLED)
     failures.check()
 
 
-@_SWEEPS
+@_MANY
 @pytest.mark.parametrize(("verb", "state"), [("suspend", JobState.SUSPENDED), ("cancel", JobState.CANCELLED)])
 def test_stopped_from_another_process(sweep: Sweep, verb: str, state: JobState) -> None:
     failures = Failures()
-    for line in _NORMAL[::3]:
+    for line in _STOPS[2:6:3]:
         with failures.case(verb, line), sweep.case() as case:
             struck = case.ask(line, verb)
             ended = case.begin()
             assert struck.exists()
             assert ended.code == 1, ended.err
-            assert case.job().state is state
-            case.check_after_death()
-            case.check_volumes()
-            go_on(case)
+            assert state.value in ended.err
+            check_stopped(case, state)
     failures.check()
