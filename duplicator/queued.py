@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -108,20 +108,21 @@ class QueuedCopies:
 
     @asynccontextmanager
     async def _renewed(self, grant: Grant) -> AsyncIterator[None]:
-        """Say to other hosts that the grant is in use, for as long as the block goes on."""
+        """Say to other hosts that the grant is in use, for as long as the block goes on; JobError if one took it."""
 
         async def renew() -> None:
             while True:
                 await asyncio.sleep(_RENEWAL)
                 self._broker.renew(grant)
 
-        renewing = asyncio.create_task(renew())
         try:
-            yield
-        finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError, JobError, CatalogError):
-                await renewing
+            async with asyncio.TaskGroup() as group:
+                renewing = group.create_task(renew())
+                yield
+                renewing.cancel()
+        except BaseExceptionGroup as failed:
+            # One failure at a time: of the block, or of the lease, which ends the block.
+            raise failed.exceptions[0] from None
 
     def _assign(self, order: CopyOrder, origin: DiskUnit | TapeUnit, target: TapeUnit) -> Assignment:
         agents = Agents(order.agents, password_found(self._config))
@@ -241,6 +242,10 @@ class BrokeredVolumes:
     async def next(self, volume: str | None, note: Note) -> None:
         """See VolumeSupply."""
         await self._mount(volume, note)
+
+    def holds(self, volume: str) -> None:
+        """See VolumeSupply; what an operator brought is leased only now."""
+        self._broker.mounted(self._grant, self._drive, volume)
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply; a volume that the grant does not have is taken, if nobody has it for long."""

@@ -27,6 +27,10 @@ class VolumeSupply(Protocol):
         """Have what was chosen in the drive, in place of the full volume."""
         ...
 
+    def holds(self, volume: str) -> None:
+        """The volume in the drive turned out to be this one; JobError if this job may not have it."""
+        ...
+
     async def find(self, volume: str, note: Note) -> None:
         """Have this volume in the drive, to read it; JobError."""
         ...
@@ -52,6 +56,9 @@ class TapeInDrive:
 
     async def next(self, volume: str | None, note: Note) -> None:
         """See VolumeSupply; nothing was chosen."""
+
+    def holds(self, volume: str) -> None:
+        """See VolumeSupply; nobody else is asked."""
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""
@@ -80,6 +87,9 @@ class ByHand:
         """See VolumeSupply."""
         await self._mounts.dismount(self._drive, note=note)
         await self._mounts.mount(self._drive, volume, note=note)
+
+    def holds(self, volume: str) -> None:
+        """See VolumeSupply; nobody else is asked."""
 
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""

@@ -150,7 +150,10 @@ class TapeWriter:
             await self._reopen(label)
         recorder.step(Step.WRITE_POSITION, "find the end of the volume")
         with failing_as(Step.WRITE_POSITION, who):
-            self.volume = await self._label(label, wanted) if anew else label.volume if label else ""
+            self.volume = label.volume if label else self._book.name_for_blank(wanted)
+            self._supply.holds(self.volume)
+            if anew:
+                await self._label(self.volume, label)
             self._end = await self._position()
             self._book.arrived(self.volume, self._end)
         recorder.on_volume(self.volume)
@@ -172,14 +175,12 @@ class TapeWriter:
         if await self.tape.identify() != label:
             raise TapePositionError("the tape is not the one that was mounted a moment ago; nothing was written")
 
-    async def _label(self, label: VolumeLabel | None, wanted: str | None) -> str:
+    async def _label(self, volume: str, before: VolumeLabel | None) -> None:
         """Make the tape an empty volume."""
-        volume = label.volume if label else self._book.name_for_blank(wanted)
         await self.tape.label_volume(volume)
         self._book.emptied(volume)
-        was = f"nothing on volume {label.volume} is needed" if label else "the tape was blank"
+        was = f"nothing on volume {before.volume} is needed" if before else "the tape was blank"
         self._recorder.note(f"{was}; it is the empty volume {volume} now")
-        return volume
 
     async def _position(self) -> TapeEnd:
         """Find the end of the volume and stand there.

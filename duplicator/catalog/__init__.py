@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duplicator.catalog.database import CatalogError, default_url
+from duplicator.catalog.importing import Learned, Lesson, VolumeContents
 from duplicator.catalog.leases import LEASE_SECONDS
 from duplicator.catalog.records import (
     LIVE_COPIES,
@@ -46,13 +47,16 @@ __all__ = [
     "JobKind",
     "JobState",
     "JobTry",
+    "Learned",
     "Lease",
+    "Lesson",
     "Resource",
     "ResourceKind",
     "Section",
     "Stop",
     "TapeFile",
     "Volume",
+    "VolumeContents",
     "VolumeState",
     "default_url",
 ]

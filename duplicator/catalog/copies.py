@@ -10,7 +10,7 @@ from sqlalchemy import ScalarResult, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from duplicator.catalog.database import CatalogError
-from duplicator.catalog.jobs import leave_copy
+from duplicator.catalog.jobs import leave_copy, leave_unfinished
 from duplicator.catalog.records import LIVE_COPIES, Copy, CopyState, Fragment, Image, Section, VolumeState
 from duplicator.catalog.tables import CopyRow, FragmentRow, ImageRow, TapeFileRow
 from duplicator.catalog.transactions import Transactions, find_copy, find_job, find_volume, now
@@ -136,12 +136,14 @@ class Copies(Transactions):
     def resume_copy(self, copy_id: str, job_id: int) -> int:
         """A job goes on with a copy, whose state is WRITING again; gives how often it was begun by now.
 
-        CatalogError for an expired copy: its volumes may be in use for others.
+        What is on tape of fragments that are not whole is dead space: they are begun again. CatalogError for an expired
+        copy: its volumes may be in use for others.
         """
         with self._transaction(writes=True) as session:
             row = find_copy(session, copy_id)
             if row.state is CopyState.EXPIRED:
                 raise CatalogError(f"copy {copy_id} is expired")
+            leave_unfinished(session, row)
             row.state, row.validated, row.attempts = CopyState.WRITING, None, row.attempts + 1
             find_job(session, job_id).copy_id = row.id
             return row.attempts

@@ -16,7 +16,7 @@ from duplicator.catalog.tables import CopyRow, EventRow, FragmentRow, JobRow, Ta
 from duplicator.catalog.transactions import Transactions, find_job, now
 from duplicator.status import Status
 
-__all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "new_job"]
+__all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "leave_unfinished", "new_job"]
 
 
 class JobChanges(TypedDict, total=False):
@@ -165,12 +165,17 @@ def leave_copy(session: Session, copy_id: str | None) -> None:
     copy = session.get(CopyRow, copy_id) if copy_id else None
     if copy is None or copy.state is not CopyState.WRITING:
         return
+    leave_unfinished(session, copy)
+    copy.state = CopyState.INCOMPLETE if copy.fragments else CopyState.FAILED
+
+
+def leave_unfinished(session: Session, copy: CopyRow) -> None:
+    """Nothing more comes to the fragments that are not committed: what is on tape of them is dead space."""
     unfinished = select(FragmentRow.index).where(FragmentRow.copy_id == copy.id, FragmentRow.size.is_(None))
     begun = TapeFileRow.copy_id == copy.id, TapeFileRow.fragment.in_(unfinished)
     session.execute(update(TapeFileRow).where(*begun).values(fragment=None))
     for fragment in session.scalars(select(FragmentRow).filter_by(copy_id=copy.id, size=None)):
         session.delete(fragment)
-    copy.state = CopyState.INCOMPLETE if copy.fragments else CopyState.FAILED
 
 
 def _last_words(row: JobRow) -> str:

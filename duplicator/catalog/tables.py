@@ -30,6 +30,7 @@ __all__ = [
     "FragmentRow",
     "ImageRow",
     "JobRow",
+    "LabelRow",
     "LeaseRow",
     "LineRow",
     "SchemaRow",
@@ -308,6 +309,24 @@ class TapeFileRow(Base):
             size=self.room,
             dead=self.fragment is None,
         )
+
+
+class LabelRow(Base):
+    """What the trailer of a tape file said that the file's row does not, if it was read by an import."""
+
+    __tablename__ = "tape_labels"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["volume", "file_sequence"], [TapeFileRow.volume, TapeFileRow.file_sequence], ondelete="CASCADE"
+        ),
+    )
+    volume: Mapped[str] = mapped_column(primary_key=True)
+    file_sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    name: Mapped[str]
+    """Of the fragment."""
+    continues: Mapped[bool]
+    digest: Mapped[bytes]
 
 
 class LeaseRow(Base):

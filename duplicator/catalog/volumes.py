@@ -16,7 +16,7 @@ from duplicator.catalog.records import TapeFile, Volume, VolumeState
 from duplicator.catalog.tables import TapeFileRow, VolumeRow
 from duplicator.catalog.transactions import Transactions, find_volume, now
 
-__all__ = ["VolumeChanges", "Volumes"]
+__all__ = ["VolumeChanges", "Volumes", "empty_volume"]
 
 _LABEL_PREFIX: Final = "ND"
 _LAST_LABEL_NUMBER: Final = 9999
@@ -53,7 +53,7 @@ class Volumes(Transactions):
         created: datetime | None = None,
     ) -> Volume:
         """Record a new volume; CatalogError when the label is taken."""
-        row = _empty_volume(label, tape_url, state=state, pool=pool, created=created)
+        row = empty_volume(label, tape_url, state=state, pool=pool, created=created)
         row.barcode, row.media, row.location = barcode, media, location
         with self._transaction(writes=True) as session:
             session.add(row)
@@ -69,7 +69,7 @@ class Volumes(Transactions):
             taken = _next_label(session) if label is None else label
             if session.get(VolumeRow, taken) is not None:
                 raise CatalogError(f"the catalog knows volume {taken} already")
-            session.add(_empty_volume(taken, tape_url, pool=pool))
+            session.add(empty_volume(taken, tape_url, pool=pool))
             return taken
 
     def update_volume(self, label: str, **changes: Unpack[VolumeChanges]) -> Volume:
@@ -124,7 +124,7 @@ def _next_label(session: Session) -> str:
     return f"{_LABEL_PREFIX}{number:04}"
 
 
-def _empty_volume(
+def empty_volume(
     label: str,
     tape_url: str,
     *,

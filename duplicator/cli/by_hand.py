@@ -12,16 +12,21 @@ from duplicator.mounts.operator import OperatorMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.supply import ByHand
 
-__all__ = ["ask_operator", "by_hand"]
+__all__ = ["ask_operator", "by_hand", "operator_of"]
 
 
 def by_hand(tape: Place, deadlines: Deadlines, catalog: Catalog, *, volume: str | None = None) -> ByHand:
     """The volumes of one drive; ``volume``: the first to be written, see :class:`duplicator.supply.ByHand`."""
+    return ByHand(*operator_of(tape, deadlines, catalog), volume)
+
+
+def operator_of(tape: Place, deadlines: Deadlines, catalog: Catalog) -> tuple[DriveSpec, OperatorMounts]:
+    """The drive, and who puts volumes into it."""
     drive = DriveSpec(tape.url.path, tape.url)
     mounts = OperatorMounts(
         [drive], place_of=lambda _: tape, deadlines=deadlines, ask=ask_operator, accept=partial(will_do, catalog)
     )
-    return ByHand(drive, mounts, volume)
+    return drive, mounts
 
 
 def ask_operator(words: str) -> None:

@@ -30,6 +30,7 @@ from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
+from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
 from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
@@ -58,6 +59,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "suspend": suspend,
     "resume": resume,
     "copies": copies,
+    "import": rebuild,
     "images": images,
     "probe": probe,
     "serve": serve,

@@ -22,6 +22,7 @@ __all__ = ["USER", "Ended", "Host", "Running", "Site", "Spawn", "site_in", "spaw
 
 USER = "backup"
 SECRET = "a-secret-of-the-tests"
+_COMMAND = "duplicator.cli.main"
 DEADLINE = float(os.environ.get("NDMPDUP_DEADLINE", "30"))
 """Seconds in which every command of these tests has to end; in an emulated processor, tests/kernel allows more."""
 
@@ -221,7 +222,7 @@ class Site:
 
     def start(self, *words: str | Path) -> Running:
         """Start a command."""
-        return self.start_module("duplicator.cli.main", *words)
+        return self.start_module(_COMMAND, *words)
 
     def start_module(self, module: str, *words: str | Path, **variables: str) -> Running:
         """Start a module; ``variables``: more of its environment."""
@@ -229,8 +230,10 @@ class Site:
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
         environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1", **variables}
         command = [sys.executable, "-m", module, *map(str, words)]
+        # Only the command line waits in a warm nest.
+        spawn = spawn_here if module != _COMMAND and self._spawn is spawn_warm else self._spawn
         with out.open("wb") as stdout:
-            process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
+            process = spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
         running = Running(process, out)
         self._started.append(running)
         return running

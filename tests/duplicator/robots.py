@@ -60,6 +60,9 @@ class RobotSupply:
         """See VolumeSupply."""
         await self._mounts.mount(self._drive, volume, note=note)
 
+    def holds(self, volume: str) -> None:
+        """See VolumeSupply."""
+
     async def find(self, volume: str, note: Note) -> None:
         """See VolumeSupply."""
         await self._mounts.mount(self._drive, volume, note=note)

@@ -33,18 +33,17 @@ class Cluster:
 
     def __init__(self, site: Site, address: str | None = None) -> None:
         self.site = site
-        self._file = site.folder / "scheduler.json"
         (site.folder / "begun").mkdir()
         if address is not None:
             self.address = address
             return
-        self._dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self._file)
-        wait_until(self._file.exists, "the scheduler listens")
-        self.address = str(json.loads(self._file.read_text())["address"])
+        scheduler = self._dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler.wait_for("Scheduler at:")
+        self.address = scheduler.err.partition("Scheduler at:")[2].split()[0]
 
     def worker(self, resources: str, **environment: str) -> Running:
         """A worker with two threads."""
-        where = ["--host", "127.0.0.1", "--scheduler-file", self._file, "--local-directory", self.site.folder]
+        where = [self.address, "--host", "127.0.0.1", "--local-directory", self.site.folder]
         plain = ["--no-nanny", "--no-dashboard", "--nthreads", "2", "--resources", resources]
         running = self._dask("worker", *where, *plain, **environment)
         running.wait_for("Registered to")
@@ -176,7 +175,9 @@ def test_both_sides_on_workers(site: Site) -> None:
     assert "the read side is run by agent reader" in ended.err
     with Catalog(site.catalog) as catalog:
         assert [copy.state for copy in catalog.copies()] == [CopyState.VALID] * 2
-        assert {catalog.job(number).agents for number, _, _ in jobs} == {"writer, reader"}
+        assert {catalog.job(number).agents for number, _, _ in jobs} == {
+            "write side: agent writer; read side: agent reader"
+        }
     place.appliance.wait_until_idle()
     place.tape.wait_until_idle()
 

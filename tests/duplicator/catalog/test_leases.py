@@ -84,7 +84,7 @@ chance = random.Random({seed})
 everything = [Resource(ResourceKind.DRIVE, str(n)) for n in range(3)]
 everything += [Resource(ResourceKind.VOLUME, str(n)) for n in range(3)]
 done = 0
-while done < 60:
+while done < 30:
     wanted = chance.sample(everything, chance.randint(1, 4))
     if not catalog.take('owner {seed}', wanted):
         continue

@@ -144,9 +144,9 @@ def test_a_dead_job_can_be_queued_again(catalog: Catalog, url: str) -> None:
 
 
 def test_each_job_is_taken_once(catalog: Catalog, url: str) -> None:
-    numbers = [queue(catalog, str(number)) for number in range(60)]
+    numbers = [queue(catalog, str(number)) for number in range(40)]
     body = "while (job := catalog.next_job()) is not None: print(job.id)"
-    taken = [process.communicate(timeout=60)[0].split() for process in start_together(url, [body] * 3)]
+    taken = [process.communicate(timeout=60)[0].split() for process in start_together(url, [body] * 2)]
     assert sorted(int(number) for lines in taken for number in lines) == numbers
     assert all(catalog.job(number).tries == 1 for number in numbers)
 
