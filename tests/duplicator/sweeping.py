@@ -202,7 +202,7 @@ class Case:
         return self._hook(Blow(at, None, signal.SIGKILL, self._struck(), command))
 
     def count_calls(self, methods: Sequence[str]) -> Path:
-        """Have the next command write down which of these methods of the catalog it calls."""
+        """Have the next process write down which of these methods it calls."""
         self._sweep.spawn.hook = tally = Tally(methods, self._folder / "calls")
         return tally.file
 
@@ -213,6 +213,15 @@ class Case:
     def _hook(self, blow: Blow) -> Path:
         self._sweep.spawn.hook = blow
         return blow.struck
+
+    def restart_tape(self, at: Call | None = None) -> Path:
+        """End the tape server in order and start one that kills itself at this call; gives the file that tells."""
+        assert self.tape.stop().code == 0
+        struck = self._struck()
+        if at is not None:
+            self._hook(Blow(at, None, signal.SIGKILL, struck))
+        self.start_tape()
+        return struck
 
     def repair(self, party: Party) -> None:
         """Start what died."""
