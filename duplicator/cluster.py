@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from duplicator.catalog import Catalog, CatalogError, JobState, Stop
 from duplicator.config import Config, TapeUnit, load
-from duplicator.job import outlived
+from duplicator.endings import outlived
 from duplicator.plan import JobResult, Step
 from duplicator.recorder import Progress, Watcher
 from duplicator.selection import Assignment

@@ -15,7 +15,7 @@ from duplicator.cli.endings import Interrupted
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching
-from duplicator.job import NO_JOB, outlived
+from duplicator.endings import NO_JOB, outlived
 from duplicator.plan import JobResult
 from duplicator.recorder import Watcher
 from duplicator.status import ExitCode, Status
