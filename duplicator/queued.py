@@ -237,7 +237,7 @@ class BrokeredVolumes:
 
     async def another(self, full: str, note: Note) -> str | None:
         """See VolumeSupply."""
-        return await self._broker.next_volume(self._grant, full, note=note)
+        return await self._broker.next_volume(self._grant, note=note)
 
     async def next(self, volume: str | None, note: Note) -> None:
         """See VolumeSupply."""
