@@ -99,6 +99,7 @@ def copy_document(copy: Copy) -> Document:
     image = copy.image
     return {
         "copy": copy.id,
+        "number": copy.number,
         "state": copy.state.value,
         "image": {
             "host": image.host,
@@ -106,6 +107,7 @@ def copy_document(copy: Copy) -> Document:
             "name": image.name,
             "bytes": image.size,
             "modified": image.modified,
+            "fragments": image.fragments,
         },
         "job": copy.job_id,
         "tape_url": copy.tape_url,
@@ -113,6 +115,10 @@ def copy_document(copy: Copy) -> Document:
         "record_bytes": copy.record_bytes,
         "created": _time(copy.created),
         "validated": _time(copy.validated),
+        "validation": copy.validation,
+        "expires": _time(copy.expires),
+        "route": copy.route,
+        "volumes": list(copy.volumes),
         "fragments": [_fragment_document(fragment) for fragment in copy.fragments],
     }
 
@@ -132,6 +138,7 @@ def _fragment_document(fragment: Fragment) -> Document:
 
 def _section_document(section: Section) -> Document:
     return {
+        "section": section.number,
         "volume": section.volume,
         "file_sequence": section.file_sequence,
         "offset": section.offset,
