@@ -15,6 +15,7 @@ from scsi.virtual.tap import export_tap
 from tests.duplicator.plain_tape import LabelledFile, labelled_files, read_tap
 from tests.duplicator.processes import Site, site_in
 from tests.duplicator.robots import library_server, volume_name
+from tests.duplicator.tape_facts import facts
 from tests.duplicator.test_spanning import check_on_tape
 from tests.duplicator.test_units import add_volumes, configure
 
@@ -97,6 +98,7 @@ def test_forty_images_over_three_drives(site: Site) -> None:
         check_volumes(catalog, copies)
         assert len({each.drive for each in catalog.jobs()}) == 3
         assert catalog.leases() == []
+        check_import(site, config, catalog)
     for host in (source, server):
         host.wait_until_idle()
 
@@ -121,6 +123,16 @@ def check_tapes(site: Site, copies: dict[str, Copy]) -> None:
         check_on_tape(found, copy, contents, RECORD)
     on_tape = sum(len(files) for files in found.values())
     assert on_tape == sum(len(fragment.sections) for copy in copies.values() for fragment in copy.fragments)
+
+
+def check_import(site: Site, config: Path, written: Catalog) -> None:
+    """A catalog that is made from the tapes alone knows all that tapes can tell."""
+    rebuilt = f"sqlite:///{site.folder / 'rebuilt.db'}"
+    job = site.start("import", "--unit", "tape1", "--config", config, "--catalog", rebuilt, "--json")
+    ended = job.end(deadline=200)
+    assert ended.code == 0, ended.err
+    with Catalog(rebuilt) as catalog:
+        assert facts(catalog) == facts(written)
 
 
 def check_volumes(catalog: Catalog, copies: dict[str, Copy]) -> None:
