@@ -102,6 +102,7 @@ def copy_document(copy: Copy) -> Document:
     image = copy.image
     return {
         "copy": copy.id,
+        "number": copy.number,
         "state": copy.state.value,
         "image": {
             "host": image.host,
@@ -109,6 +110,7 @@ def copy_document(copy: Copy) -> Document:
             "name": image.name,
             "bytes": image.size,
             "modified": image.modified,
+            "fragments": image.fragments,
         },
         "job": copy.job_id,
         "tape_url": copy.tape_url,
@@ -116,6 +118,10 @@ def copy_document(copy: Copy) -> Document:
         "record_bytes": copy.record_bytes,
         "created": _time(copy.created),
         "validated": _time(copy.validated),
+        "validation": copy.validation,
+        "expires": _time(copy.expires),
+        "route": copy.route,
+        "volumes": list(copy.volumes),
         "fragments": [_fragment_document(fragment) for fragment in copy.fragments],
     }
 
@@ -135,6 +141,7 @@ def _fragment_document(fragment: Fragment) -> Document:
 
 def _section_document(section: Section) -> Document:
     return {
+        "section": section.number,
         "volume": section.volume,
         "file_sequence": section.file_sequence,
         "offset": section.offset,

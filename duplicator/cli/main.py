@@ -19,6 +19,7 @@ from duplicator.cli.copies import copies
 from duplicator.cli.decode import decode
 from duplicator.cli.demo import demo
 from duplicator.cli.duplicate import duplicate
+from duplicator.cli.expire import expire
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
@@ -60,6 +61,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "suspend": suspend,
     "resume": resume,
     "copies": copies,
+    "expire": expire,
     "import": rebuild,
     "images": images,
     "probe": probe,
