@@ -21,7 +21,8 @@ class VolumeScan:
     """What was found on a tape; ``label`` is None for a blank one, and nothing more is known of a foreign one.
 
     ``count``: complete tape files, those among them whose labels cannot be read too. ``unfinished``: the header of a
-    file without its trailer, at the end. ``is_partial``: the tape could not be read to its end.
+    file without its trailer, at the end. ``is_partial``: what lies behind the last file could not be read, or is not
+    ours.
     """
 
     label: VolumeLabel | None
@@ -51,20 +52,20 @@ class _Scan:
         self._files: list[FileTrailer] = []
         self._count = 0
         self._unfinished: FileHeader | None = None
+        self._is_partial = False
         self._problems: list[str] = []
 
     async def run(self, label: VolumeLabel) -> VolumeScan:
         """From behind the volume label."""
-        is_partial = False
         try:
             while await self._pass_file():
                 self._told(self._count)
         except ReplyError as error:
-            is_partial = True
+            self._is_partial = True
             answer = f"the host answers {error.error.name} to {error.text}"
             self._problems.append(f"behind file {self._count} the tape cannot be read: {answer}")
         return VolumeScan(
-            label, tuple(self._files), self._count, self._unfinished, is_partial, problems=tuple(self._problems)
+            label, tuple(self._files), self._count, self._unfinished, self._is_partial, problems=tuple(self._problems)
         )
 
     async def _pass_file(self) -> bool:
@@ -98,6 +99,7 @@ class _Scan:
 
     def _end_in(self, header: FileHeader | LabelError) -> None:
         if isinstance(header, LabelError):
+            self._is_partial = True
             self._problems.append(f"behind file {self._count} lies what has no labels of ours: {header}")
         else:
             self._unfinished = header

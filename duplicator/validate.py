@@ -64,7 +64,10 @@ async def _check(
 
 
 def require_complete(copy: Copy) -> None:
-    """JobError unless all of the copy is on tape."""
+    """JobError unless all of the copy is on tape, and is to stay there."""
+    if copy.state is CopyState.EXPIRED:
+        reason = f"copy {copy.id} is expired: its volumes are free for others, and may hold them already"
+        raise JobError(Status.COPY_NOT_FOUND, step=Step.PREPARE.value, reason=reason)
     if copy.fragments and len(copy.fragments) == copy.image.fragments:
         return
     reason = f"copy {copy.id} is {copy.state.value}: {len(copy.fragments)} of {copy.image.fragments} fragments"

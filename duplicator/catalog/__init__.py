@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from duplicator.catalog.database import CatalogError, default_url
+from duplicator.catalog.expiry import Expired
 from duplicator.catalog.importing import Learned, Lesson, VolumeContents
 from duplicator.catalog.leases import LEASE_SECONDS
 from duplicator.catalog.records import (
@@ -39,6 +40,7 @@ __all__ = [
     "Copy",
     "CopyState",
     "DriveUse",
+    "Expired",
     "Fragment",
     "Image",
     "InLine",

@@ -27,8 +27,8 @@ _TO_BE_FOUND_OUT: Final = frozenset({VolumeState.SCRATCH, VolumeState.FOREIGN})
 class VolumeContents:
     """A volume by its labels, from its beginning; ``files`` without those whose labels could not be read.
 
-    ``count``: all complete tape files. ``is_partial``: the tape could not be read to its end. ``foreign``: what it is,
-    if it is not ours; then ``volume`` is the name that it has here. The last five are for a volume that is new.
+    ``count``: all complete tape files. ``is_partial``: more lies behind them, and could not be read. ``foreign``: what
+    it is, if it is not ours; then ``volume`` is the name that it has here. The last five are for a volume that is new.
     """
 
     volume: str

@@ -21,9 +21,10 @@ _HEADINGS: Final = (
     "image",
     "size",
     "fragments",
-    "volume",
+    "volumes",
     "digest",
     "validated",
+    "expires",
     "tape",
 )
 
@@ -31,7 +32,8 @@ _HEADINGS: Final = (
 def copies(*, catalog: CatalogUrl = None, as_json: Json = False) -> None:
     """List the copies on tape.
 
-    The oldest comes first. Only a copy in state "valid" was read back and found equal.
+    The oldest comes first, with its volumes in the order of reading. Only a copy in state "valid" was read back and
+    found equal. --json shows which section of which fragment lies where.
 
     \b
     Examples:
@@ -65,6 +67,7 @@ def _table(found: Sequence[Copy]) -> None:
             " ".join(copy.volumes) or "-",
             digest_name(copy.algorithm),
             time_text(copy.validated),
+            time_text(copy.expires),
             copy.tape_url,
         )
         for copy in found

@@ -9,6 +9,7 @@ from typing import Any
 from duplicator.catalog import Copy, Fragment, Job, JobEvent, JobTry, Section
 from duplicator.digests import digest_name
 from duplicator.plan import JobResult
+from duplicator.status import Status, status_of_all
 
 __all__ = ["copy_document", "event_document", "job_document", "result_document", "results_document", "try_document"]
 
@@ -38,9 +39,11 @@ def result_document(result: JobResult) -> Document:
 
 
 def results_document(results: Sequence[JobResult], *, interrupted: bool) -> Document:
-    """How all jobs of a command ended."""
+    """How all jobs of a command ended, each and together."""
+    status = Status.CANCELLED if interrupted else status_of_all([result.status for result in results])
     return {
         "jobs": [result_document(result) for result in results],
+        "status": int(status),
         "success": not interrupted and all(result.status == 0 for result in results),
         "interrupted": interrupted,
     }
@@ -99,6 +102,7 @@ def copy_document(copy: Copy) -> Document:
     image = copy.image
     return {
         "copy": copy.id,
+        "number": copy.number,
         "state": copy.state.value,
         "image": {
             "host": image.host,
@@ -106,6 +110,7 @@ def copy_document(copy: Copy) -> Document:
             "name": image.name,
             "bytes": image.size,
             "modified": image.modified,
+            "fragments": image.fragments,
         },
         "job": copy.job_id,
         "tape_url": copy.tape_url,
@@ -113,6 +118,10 @@ def copy_document(copy: Copy) -> Document:
         "record_bytes": copy.record_bytes,
         "created": _time(copy.created),
         "validated": _time(copy.validated),
+        "validation": copy.validation,
+        "expires": _time(copy.expires),
+        "route": copy.route,
+        "volumes": list(copy.volumes),
         "fragments": [_fragment_document(fragment) for fragment in copy.fragments],
     }
 
@@ -132,6 +141,7 @@ def _fragment_document(fragment: Fragment) -> Document:
 
 def _section_document(section: Section) -> Document:
     return {
+        "section": section.number,
         "volume": section.volume,
         "file_sequence": section.file_sequence,
         "offset": section.offset,

@@ -144,10 +144,12 @@ def duplicate(
     if is_url(source) or is_url(target):
         _refuse(queue_only or scheduler, "--queue and --scheduler need units of the configuration, not URLs")
         _refuse(resume and len(images) != 1, "--resume goes on with the copy of one image")
+        from_url = parse_ndmp_url(source, option="--from", place="lsu")
+        to_url = parse_ndmp_url(target, option="--to", place="tape")
         tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
         places = Places(
-            find_place(parse_ndmp_url(source, option="--from", place="lsu"), from_password_file, Role.FROM, tls=tls),
-            find_place(parse_ndmp_url(target, option="--to", place="tape"), to_password_file, Role.TO, tls=tls),
+            find_place(from_url, from_password_file, Role.FROM, tls=tls),
+            find_place(to_url, to_password_file, Role.TO, tls=tls),
         )
         batch = copy_by_urls(images, places, wanted, waits, catalog, resume=resume, spans=not no_span)
     else:

@@ -19,6 +19,7 @@ from duplicator.cli.copies import copies
 from duplicator.cli.decode import decode
 from duplicator.cli.demo import demo
 from duplicator.cli.duplicate import duplicate
+from duplicator.cli.expire import expire
 from duplicator.cli.grouped import GroupedCommand
 from duplicator.cli.images import images
 from duplicator.cli.jobs import jobs
@@ -29,6 +30,7 @@ from duplicator.cli.probe import probe
 from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
+from duplicator.cli.status import status
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
 from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
@@ -59,12 +61,14 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "suspend": suspend,
     "resume": resume,
     "copies": copies,
+    "expire": expire,
     "import": rebuild,
     "images": images,
     "probe": probe,
     "serve": serve,
     "agent": agent,
     "decode": decode,
+    "status": status,
     "conformance": conformance,
 }
 _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {

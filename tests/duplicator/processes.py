@@ -22,7 +22,6 @@ __all__ = ["USER", "Ended", "Host", "Running", "Site", "Spawn", "site_in", "spaw
 
 USER = "backup"
 SECRET = "a-secret-of-the-tests"
-_COMMAND = "duplicator.cli.main"
 DEADLINE = float(os.environ.get("NDMPDUP_DEADLINE", "30"))
 """Seconds in which every command of these tests has to end; in an emulated processor, tests/kernel allows more."""
 
@@ -52,6 +51,8 @@ def spawn_here(
     )
 
 
+_COMMANDS: Final = "duplicator.cli.main"
+"""What is kept warm."""
 SPAWN: Final[Spawn] = spawn_here if os.environ.get("NDMPDUP_COLD") else spawn_warm
 
 
@@ -222,7 +223,7 @@ class Site:
 
     def start(self, *words: str | Path) -> Running:
         """Start a command."""
-        return self.start_module(_COMMAND, *words)
+        return self.start_module(_COMMANDS, *words)
 
     def start_module(self, module: str, *words: str | Path, **variables: str) -> Running:
         """Start a module; ``variables``: more of its environment."""
@@ -230,8 +231,7 @@ class Site:
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
         environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1", **variables}
         command = [sys.executable, "-m", module, *map(str, words)]
-        # Only the command line waits in a warm nest.
-        spawn = spawn_here if module != _COMMAND and self._spawn is spawn_warm else self._spawn
+        spawn = spawn_here if self._spawn is spawn_warm and module != _COMMANDS else self._spawn
         with out.open("wb") as stdout:
             process = spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
         running = Running(process, out)

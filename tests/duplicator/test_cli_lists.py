@@ -95,7 +95,7 @@ def test_one_job(catalog_url: str) -> None:
 
 def test_copies(catalog_url: str) -> None:
     heading, first, second = run("copies", "--catalog", catalog_url).splitlines()
-    names = ["copy", "state", "image", "size", "fragments", "volume", "digest", "validated", "tape"]
+    names = ["copy", "state", "image", "size", "fragments", "volumes", "digest", "validated", "expires", "tape"]
     assert columns(heading) == names
     # As much of the ids as tells them apart.
     assert columns(first)[:7] == ["3f2a0000-0", "valid", "mail.tar", "1.5 MB", "1 of 1", "ND0001", "sha256"]
@@ -105,6 +105,10 @@ def test_copies(catalog_url: str) -> None:
     assert (valid["state"], failed["state"]) == ("valid", "failed")
     assert valid["validated"] == "2024-03-01T12:00:00+00:00"
     assert valid["fragments"][0]["digest"] == "ab" * 32
+    assert (valid["number"], valid["volumes"], valid["expires"]) == (1, ["ND0001"], None)
+    assert valid["fragments"][0]["sections"] == [
+        {"section": 1, "volume": "ND0001", "file_sequence": 1, "offset": 0, "bytes": 1_500_000, "blocks": 23}
+    ]
 
 
 def test_empty_catalog(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from duplicator.catalog import (
     Catalog,
     CatalogError,
     CopyState,
+    Expired,
     JobKind,
     Resource,
     ResourceKind,
@@ -214,3 +215,30 @@ def test_a_copy_is_gone_on_with(catalog: Catalog) -> None:
     catalog.expire_copy(COPY)
     with pytest.raises(CatalogError, match="is expired"):
         catalog.resume_copy(COPY, second)
+
+
+def test_one_round(catalog: Catalog) -> None:
+    """Expiry, free volumes and what is forgotten, together or not at all."""
+    add(catalog, COPY, 1, state=CopyState.VALID, expires=DAY)
+    add(catalog, OTHER, 2, state=CopyState.VALID)
+    assert catalog.expire(time=NOON + DAY, dry_run=True) == Expired((COPY,), (), ())
+    assert catalog.copy(COPY).state is CopyState.VALID
+    assert catalog.expire(time=NOON + DAY) == Expired((COPY,), (), ())
+    assert catalog.expire([OTHER], dry_run=True) == Expired((OTHER,), ("ND0001",), ())
+    assert on_volume(catalog).state is VolumeState.APPENDABLE
+    assert catalog.expire([COPY, OTHER]) == Expired((OTHER,), ("ND0001",), ())
+    assert on_volume(catalog).state is VolumeState.SCRATCH
+    assert catalog.expire(time=NOON + DAY) == Expired((), (), ())
+    catalog.clear_volume("ND0001")
+    assert catalog.expire(dry_run=True) == Expired((), (), (COPY, OTHER))
+    assert len(catalog.copies()) == 2
+    assert catalog.expire() == Expired((), (), (COPY, OTHER))
+    assert catalog.copies() == []
+
+
+def test_a_copy_that_is_written_keeps_the_others(catalog: Catalog) -> None:
+    add(catalog, COPY, 1, state=CopyState.VALID)
+    copy(catalog, OTHER)
+    with pytest.raises(CatalogError, match="a job is writing copy"):
+        catalog.expire([COPY, OTHER])
+    assert catalog.copy(COPY).state is CopyState.VALID

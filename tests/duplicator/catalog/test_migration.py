@@ -123,7 +123,17 @@ def test_work_goes_on_in_it(old: str) -> None:
 def test_it_has_the_tables_of_a_new_one(old: str) -> None:
     Catalog(old).close()
     lifted = columns(old)
-    for table in ("tape_files", "fragments", "copies", "job_events", "job_tries", "jobs", "images", "volumes"):
+    for table in (
+        "tape_labels",
+        "tape_files",
+        "fragments",
+        "copies",
+        "job_events",
+        "job_tries",
+        "jobs",
+        "images",
+        "volumes",
+    ):
         sql(old, f"DROP TABLE {table}")
     for table in ("leases", "line", "drives", "schema_version"):
         sql(old, f"DROP TABLE {table}")
