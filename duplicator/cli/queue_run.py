@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from duplicator.catalog import Catalog, Copy, JobKind, JobState
+from duplicator.catalog import Catalog, Copy, Job, JobKind, JobState
 from duplicator.cli.batch import Batch, open_catalog
 from duplicator.cli.by_hand import ask_operator
 from duplicator.cli.documents import job_document
@@ -145,13 +145,20 @@ def run_jobs(config: Path | None, catalog: str | None) -> Iterator[Jobs]:
 
 
 def queue_policies(jobs: Jobs, names: Sequence[str]) -> list[int]:
-    """Queue what policies lack: images without as many copies as they say, that no queued job will make."""
+    """Queue what policies lack: images without as many copies as they say, that no queued job will make.
+
+    A job that ended before its copy was done is queued again, and goes on with it.
+    """
     queued: list[int] = []
     for name in names:
         policy = jobs.config.policies.get(name)
         if policy is None:
             known = ", ".join(jobs.config.policies) or "none"
             raise UsageProblem(f"--policy: the configuration has no policy {name!r}; it has {known}")
-        orders = orders_of_policy(jobs.catalog, jobs.config, policy)
-        queued.extend(jobs.queue(order, priority=policy.priority) for order in orders)
+        for wanted in orders_of_policy(jobs.catalog, jobs.config, policy):
+            if isinstance(wanted, Job):
+                jobs.catalog.requeue_job(wanted.id)
+                queued.append(wanted.id)
+            else:
+                queued.append(jobs.queue(wanted, priority=policy.priority))
     return queued

@@ -256,6 +256,20 @@ def test_the_resumed_job_dies_at_every_step(sweep: Sweep) -> None:
     die_again(sweep, steps_of)
 
 
+@_MANY
+def test_a_policy_goes_on_with_what_died(sweep: Sweep) -> None:
+    failures = Failures()
+    for line in (Line("check image", 1), _ON_THE_SECOND_VOLUME, Line("validate", 1)):
+        with failures.case("policy", line), sweep.case() as case:
+            die(case, line, Party.DUPLICATOR)
+            before = case.copies("big")
+            for _ in range(2):
+                ended = case.begin()
+                assert ended.code == 0, ended.err
+            case.check_end(before)
+    failures.check()
+
+
 # -- ends that somebody wants ------------------------------------------------------------------------------------------
 
 _STOPS = (
