@@ -113,14 +113,14 @@ class Broker:
         return await self._wait(need, note, seconds, grant=None)
 
     async def next_volume(
-        self, grant: Grant, full: str, *, note: Callable[[str], None], seconds: float | None = None
+        self, grant: Grant, *, note: Callable[[str], None], seconds: float | None = None
     ) -> str | None:
-        """Another volume to write, after this one is full; the grant has both. None: what the operator brings.
+        """Another volume to write; the grant has those before too. None: what the operator brings.
 
+        That a volume is full is for its writer to say, once it is complete: what a death leaves there is overwritten.
         Waits only as long as somebody else who makes progress has a volume that may come. JobError: NO_MEDIA.
         """
         assert grant.need.writing is not None
-        self._catalog.update_volume(full, state=VolumeState.FULL)
         await self._wait(grant.need, note, seconds, grant=grant)
         return grant.volume
 

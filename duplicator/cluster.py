@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from duplicator.catalog import Catalog, CatalogError, JobState, Stop
 from duplicator.config import Config, TapeUnit, load
-from duplicator.job import outlived
+from duplicator.endings import outlived
 from duplicator.plan import JobResult, Step
 from duplicator.recorder import Progress, Watcher
 from duplicator.selection import Assignment
@@ -31,6 +31,7 @@ __all__ = ["LOCAL", "ClusterJob", "RunJob", "has_password", "needs", "run_on_clu
 LOCAL: Final = "local"
 """As the address of a scheduler: a cluster on this machine, for as long as the batch runs."""
 _TOPIC: Final = "ndmpdup"
+_LOOPBACK: Final = "127.0.0.1:0"
 _RESULT: Final = TypeAdapter(JobResult)
 _PROGRESS: Final = TypeAdapter(Progress)
 
@@ -162,10 +163,13 @@ async def _client(scheduler: str, jobs: Sequence[ClusterJob], at_once: int) -> A
     async with (
         LocalCluster(
             n_workers=1,
+            # Data goes from host to host: there is nothing to gain by more processes.
+            processes=False,
             threads_per_worker=at_once,
             resources=_all_of(jobs, at_once),
-            host="127.0.0.1",
-            dashboard_address=None,
+            # Else these listen on every network, also without a dashboard.
+            dashboard_address=_LOOPBACK,
+            worker_dashboard_address=_LOOPBACK,
             asynchronous=True,
         ) as cluster,
         Client(cluster, asynchronous=True) as client,

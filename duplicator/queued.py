@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Final
 
@@ -64,6 +64,7 @@ class QueuedCopies:
         self._start = start
         self._equipment = Equipment(config, agent, catalog, ask=ask)
         self._broker = broker_of(catalog, config, self._equipment)
+        self._rooms: dict[str, asyncio.Semaphore] = {}
 
     async def prepare(self) -> None:
         """Look what lies where, before jobs are given drives and volumes."""
@@ -94,7 +95,7 @@ class QueuedCopies:
         copy = self._begun(job)
         need = self._need(job, order, origin, target, copy)
         recorder.note("a drive and a volume are asked for")
-        async with self._broker.acquired(need, note=recorder.note) as grant, self._renewed(grant):
+        async with self._room(target), self._broker.acquired(need, note=recorder.note) as grant, self._renewed(grant):
             drive = grant.write_drive or grant.read_drive
             assert drive is not None
             volume = f" and volume {grant.volume}" if grant.volume else ""
@@ -105,6 +106,12 @@ class QueuedCopies:
             request = self._request(order, target, drive, grant, copy)
             source = await self._source(order, origin, assignment, request, grant, recorder)
             yield Means(request, source, BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive)))
+
+    def _room(self, unit: TapeUnit) -> AbstractAsyncContextManager[object]:
+        """A place among the jobs that may write to a unit at a time."""
+        if unit.max_jobs is None:
+            return nullcontext()
+        return self._rooms.setdefault(unit.name, asyncio.Semaphore(unit.max_jobs))
 
     @asynccontextmanager
     async def _renewed(self, grant: Grant) -> AsyncIterator[None]:
@@ -237,7 +244,7 @@ class BrokeredVolumes:
 
     async def another(self, full: str, note: Note) -> str | None:
         """See VolumeSupply."""
-        return await self._broker.next_volume(self._grant, full, note=note)
+        return await self._broker.next_volume(self._grant, note=note)
 
     async def next(self, volume: str | None, note: Note) -> None:
         """See VolumeSupply."""

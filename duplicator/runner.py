@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from duplicator.catalog import Catalog, CatalogError, Job, Stop
-from duplicator.job import outlived
+from duplicator.endings import outlived
 from duplicator.orders import CopyOrder
 from duplicator.plan import JobResult
 from duplicator.recorder import Watcher

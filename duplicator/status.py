@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
 from ndmp.enums import OpenEnum
 
-__all__ = ["ExitCode", "JobError", "Status", "exit_code"]
+__all__ = ["ELSEWHERE", "ExitCode", "JobError", "Status", "exit_code", "status_of_all"]
 
 
 class Status(OpenEnum):
@@ -19,31 +20,46 @@ class Status(OpenEnum):
     FILE_WRITE_FAILED = 14
     CONNECTION_BROKEN = 40
     CONNECTION_TIMED_OUT = 41
+    NETWORK_READ_FAILED = 42
+    NETWORK_WRITE_FAILED = 44
     CONNECT_TIMED_OUT = 54
     MEDIA_OPEN_ERROR = 83
     MEDIA_WRITE_ERROR = 84
     MEDIA_READ_ERROR = 85
     MEDIA_POSITION_ERROR = 86
     MEDIA_CLOSE_ERROR = 87
+    NOT_AN_ARCHIVE = 92
     WRONG_TAPE = 93
     WRONG_IMAGE_POSITION = 94
+    VOLUME_NOT_OURS = 95
     NO_MEDIA = 96
     NDMP_FAILURE = 99
+    UNIMPLEMENTED_ERROR = 114
     DISK_FULL = 129
     COPY_NOT_FOUND = 147
     CANCELLED = 150
+    BLOCK_SIZE_CHANGED = 163
     MOUNT_FAILED = 164
+    NO_FRAGMENTS = 165
     SPANNING_NOT_ALLOWED = 166
     MEDIA_PROTECTED = 168
     LABEL_UNREADABLE = 172
     HEADER_UNREADABLE = 173
+    MEDIA_SYSTEM_ERROR = 174
     NOTHING_MATCHES = 190
     NOTHING_PROCESSED = 191
     NO_STORAGE_UNIT = 213
     CATALOG_FAILED = 220
+    RESOURCES_REFUSED = 800
+    DRIVE_UNAVAILABLE = 830
+    NO_NEW_MEDIA = 2000
     NO_DRIVES = 2001
+    BAD_MESSAGE = 2005
     NO_CREDENTIALS = 2006
+    PATHS_DOWN = 2008
     DRIVES_DOWN = 2009
+    NO_COPIES_AT_ONCE = 2096
+    HOST_NOT_CONFIGURED = 2108
     TLS_FAILED = 7625
 
     @property
@@ -59,7 +75,10 @@ class Status(OpenEnum):
 
 _TEXTS: Final[dict[Status, tuple[str, str]]] = {
     Status.SUCCESS: ("the job succeeded", ""),
-    Status.PARTLY_SUCCESSFUL: ("the job succeeded in part", "See which images failed, and run those again."),
+    Status.PARTLY_SUCCESSFUL: (
+        "some jobs succeeded, others did not",
+        "See which images failed and why, and run those again.",
+    ),
     Status.FILE_READ_FAILED: (
         "the image could not be read",
         "Check the disk and the permissions of the storage unit, and that nothing changes the image meanwhile.",
@@ -158,11 +177,93 @@ _TEXTS: Final[dict[Status, tuple[str, str]]] = {
         "no secure connection came about",
         "Trust the host's certificate, or who issued it, by --tls-ca; use the name in it; see docs/network.md.",
     ),
+    Status.NETWORK_READ_FAILED: (
+        "nothing could be read from a network connection",
+        "See whether the host at the other end still runs, then run the job again.",
+    ),
+    Status.NETWORK_WRITE_FAILED: (
+        "nothing could be written to a network connection",
+        "See whether the host at the other end still runs, then run the job again.",
+    ),
+    Status.NOT_AN_ARCHIVE: (
+        "the image is not in the format of tar",
+        "Check which program wrote it, and read it with that one.",
+    ),
+    Status.VOLUME_NOT_OURS: (
+        "the volume belongs to another host",
+        "Use a volume of this host, or have the other one give it up.",
+    ),
+    Status.UNIMPLEMENTED_ERROR: (
+        "something went wrong that has no number of its own",
+        "Read the reason, and the log of the program that says so.",
+    ),
+    Status.BLOCK_SIZE_CHANGED: (
+        "the record size is not the one that the job began with",
+        "Set the record size back, or begin the copy anew.",
+    ),
+    Status.NO_FRAGMENTS: (
+        "no fragment of the copy is known",
+        "Import the volume again, or make another copy.",
+    ),
+    Status.MEDIA_SYSTEM_ERROR: (
+        "the program that manages the media failed",
+        "Look at its log, then run the job again.",
+    ),
+    Status.RESOURCES_REFUSED: (
+        "the job was refused what it needs",
+        "The reason says what: a drive, a volume or a storage unit.",
+    ),
+    Status.DRIVE_UNAVAILABLE: (
+        "a drive is gone or down",
+        "Bring the drive up, or run the job on another.",
+    ),
+    Status.NO_NEW_MEDIA: (
+        "the storage unit has no volume to give",
+        "Add blank volumes to the pool, or expire copies that are not needed.",
+    ),
+    Status.BAD_MESSAGE: (
+        "one server sent another what makes no sense to it",
+        "Compare the versions of both and look at their logs; drives are not the matter.",
+    ),
+    Status.PATHS_DOWN: (
+        "every path to a drive of the kind is down",
+        "Check the cabling and the hosts through which the drives are reached.",
+    ),
+    Status.NO_COPIES_AT_ONCE: (
+        "several copies at once are not made over NDMP",
+        "Make them one after another.",
+    ),
+    Status.HOST_NOT_CONFIGURED: (
+        "the NDMP host is not configured, or has no credentials",
+        "Name the host and how to log in in the configuration.",
+    ),
     Status.DRIVES_DOWN: (
         "every drive that could run the job is down",
         "Bring a drive up; the volume itself is available.",
     ),
 }
+
+
+ELSEWHERE: Final = frozenset(
+    {
+        Status.NETWORK_READ_FAILED,
+        Status.NETWORK_WRITE_FAILED,
+        Status.NOT_AN_ARCHIVE,
+        Status.VOLUME_NOT_OURS,
+        Status.UNIMPLEMENTED_ERROR,
+        Status.BLOCK_SIZE_CHANGED,
+        Status.NO_FRAGMENTS,
+        Status.MEDIA_SYSTEM_ERROR,
+        Status.RESOURCES_REFUSED,
+        Status.DRIVE_UNAVAILABLE,
+        Status.NO_NEW_MEDIA,
+        Status.BAD_MESSAGE,
+        Status.PATHS_DOWN,
+        Status.NO_COPIES_AT_ONCE,
+        Status.HOST_NOT_CONFIGURED,
+    }
+)
+"""Numbers of the field that no job of this program ends with; here to be looked up."""
 
 
 class JobError(Exception):
@@ -189,3 +290,13 @@ class ExitCode(IntEnum):
 def exit_code(status: Status) -> ExitCode:
     """Exit code of a run whose job ended so: 0 only for status 0."""
     return ExitCode.SUCCESS if status == Status.SUCCESS else ExitCode.FAILED
+
+
+def status_of_all(statuses: Sequence[Status]) -> Status:
+    """The status of several jobs together: that of the only one, else 0, 1 or 191."""
+    if len(statuses) == 1:
+        return statuses[0]
+    succeeded = sum(status == Status.SUCCESS for status in statuses)
+    if succeeded == len(statuses):
+        return Status.SUCCESS
+    return Status.PARTLY_SUCCESSFUL if succeeded else Status.NOTHING_PROCESSED

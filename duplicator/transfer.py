@@ -16,6 +16,7 @@ from duplicator.network import NetworkSettings
 from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
+from duplicator.status_map import ended_by
 from duplicator.tls import ClientTls
 from ndmp.enums import MoverHaltReason, MoverMode, MoverPauseReason
 from ndmp.errors import NdmpError
@@ -213,21 +214,12 @@ def _is_broken_connection(event: Post | NdmpError) -> bool:
 
 
 def _meaning(notice: Notice) -> tuple[Status, str]:
-    event = notice.event
-    match event:
-        case NotifyMoverPaused(MoverPauseReason.EOM, _):
-            return Status.SPANNING_NOT_ALLOWED, "the tape is full, and the image does not fit the rest of it"
-        case NotifyMoverPaused():
-            return Status.MEDIA_POSITION_ERROR, f"{tell(event)}, which was not expected"
-        case NotifyMoverHalted(MoverHaltReason.MEDIA_ERROR):
-            said = f": {notice.side.last_trouble}" if notice.side.last_trouble else ""
-            return notice.side.trouble, f"reading or writing failed on the device{said}"
-        case NotifyMoverHalted(MoverHaltReason.CONNECT_CLOSED | MoverHaltReason.CONNECT_ERROR):
-            return Status.CONNECTION_BROKEN, f"the data connection broke ({tell(event)})"
-        case NdmpError():
-            return Status.CONNECTION_BROKEN, str(event)
-        case Post():
-            return Status.NDMP_FAILURE, f"{tell(event)}, which was not expected"
+    side, event = notice.side, notice.event
+    if isinstance(event, NdmpError):
+        return Status.CONNECTION_BROKEN, str(event)
+    status, reason = ended_by(event, trouble=side.trouble)
+    said = f": {side.last_trouble}" if side.last_trouble else ""
+    return status, reason.format(told=tell(event), said=said)
 
 
 async def receive_all(

@@ -1,4 +1,4 @@
-"""docs/messages.md and docs/states.md say what the declarations say."""
+"""The generated pages say what the declarations and tables say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ndmp import states, wire
 from ndmp.render import wire_noun
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("messages.md", "states.md")
+PAGES = ("messages.md", "states.md", "status.md")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,8 +51,13 @@ def _parse(text: str) -> URL:
 
 
 def _make_private(file: Path) -> None:
+    """Make the file if it is not there. One that is there is not opened: closing it would drop SQLite's locks on it."""
     try:
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if file.is_dir() or not os.access(file, os.R_OK | os.W_OK):
+            reason = os.strerror(errno.EISDIR if file.is_dir() else errno.EACCES)
+            raise CatalogError(f"catalog {file}: {reason}") from None
     except OSError as error:
         raise CatalogError(f"catalog {file}: {error.strerror}") from error
 

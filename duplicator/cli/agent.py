@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import sys
@@ -59,6 +58,7 @@ def _take_standard_output() -> int:
 
 
 async def _serve(config: Config, output: int) -> None:
+    import asyncio
     import logging
 
     from duplicator.agents.served import serve

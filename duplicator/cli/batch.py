@@ -15,10 +15,10 @@ from duplicator.cli.endings import Interrupted
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching
-from duplicator.job import NO_JOB, outlived
+from duplicator.endings import NO_JOB, outlived
 from duplicator.plan import JobResult
 from duplicator.recorder import Watcher
-from duplicator.status import ExitCode, Status
+from duplicator.status import ExitCode, Status, status_of_all
 
 __all__ = ["Batch", "open_catalog"]
 
@@ -86,6 +86,9 @@ class Batch:
         for result in self.results:
             if result.status == Status.SUCCESS:
                 say(plain(_success(result)))
+        together = status_of_all([result.status for result in self.results])
+        if together in (Status.PARTLY_SUCCESSFUL, Status.NOTHING_PROCESSED):
+            complain(f"ndmpdup: status {together.value} ({together.text}). {together.hint}")
 
     def end(self, *, must_be_valid: bool = False) -> None:
         """End the command with an exit code: 0 only if all succeeded, and are validated where that is asked for."""

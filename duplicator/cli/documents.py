@@ -9,6 +9,7 @@ from typing import Any
 from duplicator.catalog import Copy, Fragment, Job, JobEvent, JobTry, Section
 from duplicator.digests import digest_name
 from duplicator.plan import JobResult
+from duplicator.status import Status, status_of_all
 
 __all__ = ["copy_document", "event_document", "job_document", "result_document", "results_document", "try_document"]
 
@@ -38,9 +39,11 @@ def result_document(result: JobResult) -> Document:
 
 
 def results_document(results: Sequence[JobResult], *, interrupted: bool) -> Document:
-    """How all jobs of a command ended."""
+    """How all jobs of a command ended, each and together."""
+    status = Status.CANCELLED if interrupted else status_of_all([result.status for result in results])
     return {
         "jobs": [result_document(result) for result in results],
+        "status": int(status),
         "success": not interrupted and all(result.status == 0 for result in results),
         "interrupted": interrupted,
     }

@@ -94,6 +94,9 @@ def duplicate(
     ] = False,
     priority: Annotated[int, typer.Option(help="With units: jobs with a higher one go first.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="With units: how often a job that fails is tried again.")] = 0,
+    back_off: Annotated[
+        float, typer.Option(min=0, help="With units: seconds before the first retry; doubled before each further one.")
+    ] = 300,
     queue_only: Annotated[bool, typer.Option("--queue", help="With units: only queue the jobs.")] = False,
     scheduler: Annotated[
         str | None,
@@ -138,20 +141,22 @@ def duplicate(
     waits = deadlines(
         connect=connect_timeout, request=request_timeout, tape=tape_timeout, mount=mount_timeout, stall=stall_timeout
     )
-    if is_url(source) and is_url(target):
+    if is_url(source) or is_url(target):
         _refuse(queue_only or scheduler, "--queue and --scheduler need units of the configuration, not URLs")
         _refuse(resume and len(images) != 1, "--resume goes on with the copy of one image")
+        from_url = parse_ndmp_url(source, option="--from", place="lsu")
+        to_url = parse_ndmp_url(target, option="--to", place="tape")
         tls = client_tls(tls_ca, tls_cert, key=tls_key, required=require_tls)
         places = Places(
-            find_place(parse_ndmp_url(source, option="--from", place="lsu"), from_password_file, Role.FROM, tls=tls),
-            find_place(parse_ndmp_url(target, option="--to", place="tape"), to_password_file, Role.TO, tls=tls),
+            find_place(from_url, from_password_file, Role.FROM, tls=tls),
+            find_place(to_url, to_password_file, Role.TO, tls=tls),
         )
         batch = copy_by_urls(images, places, wanted, waits, catalog, resume=resume, spans=not no_span)
     else:
         from duplicator.cli.duplicate_units import UnitJobs, copy_by_units
 
         _refuse(resume, "--resume is for URLs; jobs of units are gone on with by `ndmpdup resume JOB`")
-        unit_jobs = UnitJobs(source, target, priority, retries, waits)
+        unit_jobs = UnitJobs(source, target, priority, retries, back_off, waits)
         found = copy_by_units(
             images, unit_jobs, wanted, config, catalog, queue_only=queue_only, scheduler=scheduler, as_json=as_json
         )

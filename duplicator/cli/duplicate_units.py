@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from duplicator.cli.batch import Batch
@@ -25,6 +26,8 @@ class UnitJobs:
     target: str
     priority: int
     retries: int
+    back_off: float
+    """Seconds."""
     deadlines: Deadlines
 
 
@@ -70,6 +73,7 @@ def _order(jobs: Jobs, image: str, wish: UnitJobs, wanted: Wanted, target: TapeU
         validation=wanted.validation,
         record_bytes=wanted.record_bytes or target.record_bytes,
         retries=wish.retries,
+        back_off=timedelta(seconds=wish.back_off),
         keep=jobs.retention(target),
         deadlines=wish.deadlines,
     )

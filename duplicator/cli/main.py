@@ -30,6 +30,7 @@ from duplicator.cli.probe import probe
 from duplicator.cli.queue import cancel, resume, run, suspend
 from duplicator.cli.restore import restore
 from duplicator.cli.serve import serve
+from duplicator.cli.status import status
 from duplicator.cli.tape import cartridge, create, export_cartridge, import_cartridge, show_map
 from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
@@ -67,6 +68,7 @@ _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "serve": serve,
     "agent": agent,
     "decode": decode,
+    "status": status,
     "conformance": conformance,
 }
 _TAPE_VERBS: Final[Mapping[str, Callable[..., None]]] = {

@@ -49,6 +49,9 @@ def run(
     with run_jobs(config, catalog) as jobs:
         if policies:
             queue_policies(jobs, policies)
+        if jobs.catalog.next_due() is None and not as_json:
+            say("no job is queued")
+            return
         batch = jobs.run(None, at_once=at_once, scheduler=scheduler)
     batch.report(as_json=as_json)
     batch.end()

@@ -6,6 +6,7 @@ import functools
 import itertools
 import logging
 import os
+import pkgutil
 import signal
 import subprocess
 import time
@@ -13,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from duplicator.catalog import Catalog
+from tests.duplicator.warm import Hook, WarmProcess, spawn_warm
 
-__all__ = ["Blow", "Call", "Line", "Tally", "lines_of"]
+__all__ = ["Blow", "Call", "Line", "SpawnHooked", "Tally", "lines_of"]
 
 _END = "end"
 """The step of a job's last line."""
@@ -39,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Call:
-    """The ``turn``-th time, from 1, that the job is about to call this method of the catalog."""
+    """The ``turn``-th time, from 1, that the process is about to call this method: ``module.Class.method``."""
 
     method: str
     turn: int
@@ -105,7 +106,7 @@ class Blow:
 
 @dataclass(frozen=True)
 class Tally:
-    """Writes into a file, a line each, which of these methods of the catalog are called."""
+    """Writes into a file, a line each, which of these methods are called."""
 
     methods: Sequence[str]
     file: Path
@@ -121,16 +122,31 @@ class Tally:
             file.write(f"{method}\n")
 
 
+class SpawnHooked:
+    """Implements :class:`tests.duplicator.processes.Spawn`; ``hook`` is for the next process, and for no other."""
+
+    def __init__(self) -> None:
+        self.hook: Hook | None = None
+
+    def __call__(
+        self, command: list[str], *, stdout: IO[bytes], stderr: int | IO[bytes], env: dict[str, str]
+    ) -> WarmProcess:
+        hook, self.hook = self.hook, None
+        return spawn_warm(command, stdout=stdout, stderr=stderr, env=env, hook=hook)
+
+
 def _before(method: str, act: Callable[[], None]) -> None:
-    """Have every call of a method of the catalog begin with an act."""
-    original = getattr(Catalog, method)
+    """Have every call of a method begin with an act."""
+    owner, _, name = method.rpartition(".")
+    there = pkgutil.resolve_name(owner)
+    original = getattr(there, name)
 
     @functools.wraps(original)
     def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401
         act()
         return original(*args, **options)
 
-    setattr(Catalog, method, call)
+    setattr(there, name, call)
 
 
 def _runs(pid: int) -> bool:

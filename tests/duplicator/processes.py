@@ -51,6 +51,8 @@ def spawn_here(
     )
 
 
+_COMMANDS: Final = "duplicator.cli.main"
+"""What is kept warm."""
 SPAWN: Final[Spawn] = spawn_here if os.environ.get("NDMPDUP_COLD") else spawn_warm
 
 
@@ -221,7 +223,7 @@ class Site:
 
     def start(self, *words: str | Path) -> Running:
         """Start a command."""
-        return self.start_module("duplicator.cli.main", *words)
+        return self.start_module(_COMMANDS, *words)
 
     def start_module(self, module: str, *words: str | Path, **variables: str) -> Running:
         """Start a module; ``variables``: more of its environment."""
@@ -229,8 +231,9 @@ class Site:
         kept = {"NDMPDUP_CATALOG": self.catalog, "XDG_STATE_HOME": str(self.folder / "state")}
         environment = {**os.environ, **kept, "PYTHONUNBUFFERED": "1", **variables}
         command = [sys.executable, "-m", module, *map(str, words)]
+        spawn = spawn_here if self._spawn is spawn_warm and module != _COMMANDS else self._spawn
         with out.open("wb") as stdout:
-            process = self._spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
+            process = spawn(command, stdout=stdout, stderr=subprocess.PIPE, env=environment)
         running = Running(process, out)
         self._started.append(running)
         return running

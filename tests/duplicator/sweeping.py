@@ -15,9 +15,8 @@ from pathlib import Path
 
 from duplicator.catalog import Catalog, Copy, CopyState, Job, JobState, VolumeState
 from scsi.virtual.tap import export_tap
-from tests.duplicator.blows import Blow, Call, Line, Tally, lines_of
+from tests.duplicator.blows import Blow, Call, Line, SpawnHooked, Tally, lines_of
 from tests.duplicator.plain_tape import LabelledFile, first_files, labelled_files, read_tap, user_text
-from tests.duplicator.prepared import Prepared
 from tests.duplicator.processes import USER, Ended, Host, Site
 
 __all__ = ["Case", "Party", "Sweep", "sweep_in"]
@@ -82,7 +81,7 @@ class Sweep:
         self._stack = stack
         self._cases = 0
         self.library_files = set[str]()
-        self.prepared = Prepared()
+        self.spawn = SpawnHooked()
         self.contents = {"small": [_noise("small", _SMALL)], "big": [_noise(f"big{n}", s) for n, s in enumerate(_BIG)]}
         self._unit = self._make_unit()
         self.appliance_port, self.tape_port = (stack.enter_context(owned_port()) for _ in range(2))
@@ -99,7 +98,7 @@ class Sweep:
         return unit
 
     def _make_site(self, folder: Path) -> Site:
-        site = Site(folder, self.prepared)
+        site = Site(folder, self.spawn)
         self._stack.callback(site.close)
         config = _CONFIG.format(user=USER, appliance=self.appliance_port, tape=self.tape_port)
         (folder / "ndmpdup.toml").write_text(config)
@@ -203,8 +202,8 @@ class Case:
         return self._hook(Blow(at, None, signal.SIGKILL, self._struck(), command))
 
     def count_calls(self, methods: Sequence[str]) -> Path:
-        """Have the next command write down which of these methods of the catalog it calls."""
-        self._sweep.prepared.hook = tally = Tally(methods, self._folder / "calls")
+        """Have the next process write down which of these methods it calls."""
+        self._sweep.spawn.hook = tally = Tally(methods, self._folder / "calls")
         return tally.file
 
     def _struck(self) -> Path:
@@ -212,8 +211,17 @@ class Case:
         return self._folder / f"struck{self._blows}"
 
     def _hook(self, blow: Blow) -> Path:
-        self._sweep.prepared.hook = blow
+        self._sweep.spawn.hook = blow
         return blow.struck
+
+    def restart_tape(self, at: Call | None = None) -> Path:
+        """End the tape server in order and start one that kills itself at this call; gives the file that tells."""
+        assert self.tape.stop().code == 0
+        struck = self._struck()
+        if at is not None:
+            self._hook(Blow(at, None, signal.SIGKILL, struck))
+        self.start_tape()
+        return struck
 
     def repair(self, party: Party) -> None:
         """Start what died."""

@@ -206,7 +206,7 @@ def test_signals_cancel_the_job(tmp_path: Path) -> None:
                         process.send_signal(number)
                     output, complaints = process.communicate(timeout=DEADLINE)
         assert process.returncode == code, complaints
-        assert json.loads(output) == {"jobs": [], "success": False, "interrupted": True}
+        assert json.loads(output) == {"jobs": [], "status": 150, "success": False, "interrupted": True}
         assert "Traceback" not in complaints
         with site.catalog() as catalog:
             catalog.mark_dead_jobs()

@@ -86,9 +86,11 @@ def test_one_job(catalog_url: str) -> None:
     assert "status   84, writing to the tape failed\n" in shown
     assert "reason   dirty \\x1b[31m head\n" in shown
     assert "next     Clean the drive" in shown
-    assert columns(shown.splitlines()[-1])[1:] == ["move data", "fragment 2"]
+    assert columns(shown.splitlines()[-1])[2:] == ["move data", "fragment 2"]
     document = json.loads(run("jobs", "2", "--json", "--catalog", catalog_url))
-    assert document["events"] == [{"time": "2024-03-01T12:00:00+00:00", "step": "move data", "text": "fragment 2"}]
+    line = {"time": "2024-03-01T12:00:00+00:00", "try": 1, "step": "move data", "text": "fragment 2"}
+    assert document["events"] == [line]
+    assert [(each["try"], each["status"]) for each in document["tries"]] == [(1, 84)]
 
 
 def test_copies(catalog_url: str) -> None:

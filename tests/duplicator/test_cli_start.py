@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-from duplicator.cli.failures import ELSEWHERE, describe
+from duplicator.cli.failures import ELSEWHERE, FAILED_ELSEWHERE, describe
 from duplicator.status import ExitCode
 
 LOADED_BY: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,20 @@ def test_slow_modules_are_loaded_when_needed() -> None:
 
 
 def test_errors_of_modules_that_are_loaded_late_are_known() -> None:
-    for module, name in ELSEWHERE.items():
-        error: Exception = getattr(importlib.import_module(module), name)("of no use")
-        assert describe(error) == (ExitCode.USAGE, "of no use"), module
+    for errors, code in ((ELSEWHERE, ExitCode.USAGE), (FAILED_ELSEWHERE, ExitCode.FAILED)):
+        for module, name in errors.items():
+            assert describe(said(getattr(importlib.import_module(module), name))) == (code, "of no use"), module
     assert describe(KeyError("a bug")) is None
+
+
+def said(kind: type[Exception]) -> Exception:
+    """An error of this kind, whatever it is made of."""
+
+    class Said(kind):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            pass
+
+        def __str__(self) -> str:
+            return "of no use"
+
+    return Said()

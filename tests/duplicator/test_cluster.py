@@ -18,6 +18,7 @@ from duplicator.orders import CopyOrder
 from duplicator.selection import Assignment
 from duplicator.status import JobError
 from tests.duplicator.agents.places import Place
+from tests.duplicator.catalog.databases import postgresql_cluster
 from tests.duplicator.cluster_driver import HOLD, Lines, hold
 from tests.duplicator.config.texts import config_of
 from tests.duplicator.processes import Running, Site, site_in, wait_until
@@ -114,10 +115,23 @@ def test_a_batch_is_cancelled_through_the_catalog(site: Site) -> None:
 
 def test_a_cluster_of_this_machine(site: Site) -> None:
     cluster = Cluster(site, LOCAL)
-    jobs = queue(site, ("a", "d1"), ("b", "d1"), ("c", "d2"))
-    ended = cluster.submit(None, jobs, **{HOLD: str(site.folder)}).end()
+    jobs = queue(site, ("long", "d1"), ("b", "d1"), ("c", "d2"))
+    running = cluster.submit(None, jobs, **{HOLD: str(site.folder)})
+    wait_until(lambda: len(list((site.folder / "begun").iterdir())) == 2, "two jobs run")
+    assert listening(running.process.pid) <= {"0100007F"}, "others can connect"
+    with Catalog(site.catalog) as catalog:
+        catalog.ask_to_stop(jobs[0][0], Stop.CANCEL)
+    ended = running.end()
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out) == [[number, 0, "", False] for number, _, _ in jobs]
+    assert [result[:2] for result in json.loads(ended.out)] == [[1, 150], [2, 0], [3, 0]], ended.out
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses on which a process listens, as /proc/net/tcp has them."""
+    held = {os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    tables = [Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:] for kind in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}
 
 
 def test_a_password_does_not_go_to_a_cluster(site: Site) -> None:
@@ -160,8 +174,15 @@ def order(site: Site, image: str) -> ToDo:
     return number, image, {}
 
 
-def test_both_sides_on_workers(site: Site) -> None:
-    place = Place(site)
+def test_both_sides_on_workers_and_the_catalog_in_postgresql(site: Site) -> None:
+    with postgresql_cluster() as database:
+        site.catalog = database.empty_database()
+        copy_on_workers(site, Place(site))
+        site.close()
+
+
+def copy_on_workers(site: Site, place: Place) -> None:
+    """Two jobs whose sides are with agents on two workers."""
     for name in ("one", "two"):
         (place.unit / name).write_bytes(IMAGE + name.encode())
     config = place.writer()

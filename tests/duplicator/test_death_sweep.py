@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ _UNNEEDED = {
     Party.DUPLICATOR: set[str](),
 }
 """Steps at which, behind the last fragment, nothing is wanted of them any more."""
+_CATALOG = "duplicator.catalog.Catalog"
 _CALLS = {"add_section": 4, "commit_fragment": 3, "set_copy_state": 2, "finish_job": 1}
 """What a job tells the catalog once something has happened, and how often."""
 _OTHER_CALLS = (
@@ -39,6 +41,12 @@ _OTHER_CALLS = (
     "release",
 )
 """What it tells beside that."""
+_MOTIONS = (
+    "scsi.virtual.drive.VirtualDrive.write_blocks",
+    "scsi.virtual.drive.VirtualDrive.write_filemarks",
+    "duplicator.adapters.ChangerHandle.execute",
+)
+"""What a tape server does for a job, besides reading: each block or mark of a label group, records, and the robot."""
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +110,9 @@ def die(case: Case, at: Line | Call, party: Party) -> bool:
 
 def go_on(case: Case) -> None:
     """Resume the job to its good end; what was committed before stays where it is."""
-    before = case.copies("big")
-    if case.job().state is not JobState.DONE:
-        ended = case.resume()
+    before, state = case.copies("big"), case.job().state
+    if state is not JobState.DONE:
+        ended = case.run("run") if state is JobState.QUEUED else case.resume()
         assert ended.code == 0, ended.err
     case.check_end(before)
 
@@ -155,22 +163,61 @@ def die_before_calls(sweep: Sweep, calls: Sequence[Call]) -> None:
     failures.check()
 
 
+def calls_in(told: Path) -> list[Call]:
+    """Which calls were made, in their order."""
+    names = told.read_text().split()
+    return [Call(name, names[: number + 1].count(name)) for number, name in enumerate(names)]
+
+
 @_MANY
 def test_death_before_the_catalog_is_told(sweep: Sweep) -> None:
-    die_before_calls(sweep, [Call(name, turn) for name, last in _CALLS.items() for turn in range(1, last + 1)])
+    calls = [Call(f"{_CATALOG}.{name}", turn) for name, last in _CALLS.items() for turn in range(1, last + 1)]
+    die_before_calls(sweep, calls)
 
 
 @_MANY
 @pytest.mark.long
 def test_death_before_anything_else_is_told(sweep: Sweep) -> None:
     with sweep.case() as case:
-        told = case.count_calls([*_CALLS, *_OTHER_CALLS])
+        told = case.count_calls([f"{_CATALOG}.{name}" for name in (*_CALLS, *_OTHER_CALLS)])
         assert case.begin().code == 0
-        calls = told.read_text().split()
-    assert {name: calls.count(name) for name in _CALLS} == _CALLS
-    assert set(calls) == {*_CALLS, *_OTHER_CALLS}
-    turns = [Call(name, calls[: number + 1].count(name)) for number, name in enumerate(calls)]
-    die_before_calls(sweep, [call for call in turns if call.method in _OTHER_CALLS])
+        calls = calls_in(told)
+    last = {call.method.rpartition(".")[2]: call.turn for call in calls}
+    assert {name: last[name] for name in _CALLS} == _CALLS
+    assert set(last) == {*_CALLS, *_OTHER_CALLS}
+    die_before_calls(sweep, [call for call in calls if call.method.rpartition(".")[2] in _OTHER_CALLS])
+
+
+def die_before_motions(sweep: Sweep, choose: Callable[[Sequence[Call]], Sequence[Call]]) -> None:
+    """The tape server dies between two writes, marks or movements."""
+    with sweep.case() as case:
+        told = case.count_calls(_MOTIONS)
+        case.restart_tape()
+        assert case.begin().code == 0
+        calls = choose(calls_in(told))
+    failures = Failures()
+    for call in calls:
+        with failures.case(call), sweep.case() as case:
+            struck = case.restart_tape(call)
+            ended = case.begin()
+            assert struck.exists(), ended.err
+            assert ended.code == 1, ended.err
+            case.repair(Party.TAPE_SERVER)
+            case.check_after_death()
+            go_on(case)
+    failures.check()
+
+
+@_MANY
+@pytest.mark.long
+def test_the_tape_server_dies_between_any_two_motions(sweep: Sweep) -> None:
+    die_before_motions(sweep, lambda calls: calls)
+
+
+@_MANY
+def test_the_tape_server_dies_within_labels(sweep: Sweep) -> None:
+    """Around the end of the first volume: a header, records or a trailer without marks, a volume label without any."""
+    die_before_motions(sweep, lambda calls: [call for call in calls if call.method.endswith("marks")][3:8])
 
 
 # -- more than one death -----------------------------------------------------------------------------------------------

@@ -356,7 +356,7 @@ def test_ctrl_c_while_data_flows(scene: Scene) -> None:
     ended = job.end()
     assert ended.code == 130, ended.err
     assert "cancelled" in ended.err
-    assert ended.document == {"jobs": [], "success": False, "interrupted": True}
+    assert ended.document == {"jobs": [], "status": 150, "success": False, "interrupted": True}
     scene.check_listed(scene.last_job(), "cancelled", 150, "move data")
     scene.check_usable()
 

@@ -131,7 +131,7 @@ def test_a_failure_that_passes_is_tried_again(site: Site) -> None:
         assert catalog.job(1).tries == 1
     place.source.kill()
     failing = site.start("duplicate", "small", "--from", "disk1", "--to", "tape1", "--config", place.config,
-                         "--retries", "1", "--json")  # fmt: skip
+                         "--retries", "1", "--back-off", "0.2", "--json")  # fmt: skip
     ended = failing.end()
     assert ended.code == 1
     with Catalog(site.catalog) as catalog:

@@ -14,6 +14,7 @@ import importlib
 import io
 import json
 import os
+import pickle
 import pkgutil
 import random
 import select
@@ -25,16 +26,26 @@ import threading
 import time
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
-__all__ = ["WarmProcess", "spawn_warm"]
+__all__ = ["Hook", "WarmProcess", "spawn_warm"]
 
 LOADED = (
     *("duplicator.engine", "duplicator.host", "duplicator.readback", "duplicator.restore", "duplicator.validate"),
     *("rich.console", "rich.table", "sqlalchemy.dialects.sqlite", "typer.main"),
+    *("concurrent.futures.thread", "duplicator.accounts", "email.parser", "encodings.idna", "keyring.core"),
+    *("ndmp.aio.server", "scsi.virtual.library", "scsi.virtual.library_url", "sqlite3", "typer._adapters"),
 )
 """What commands load when they need it; beside these, all of duplicator.cli."""
 PR_SET_PDEATHSIG = 1
+
+
+class Hook(Protocol):
+    """Something that is done in the new process, before its command runs; it is pickled on its way there."""
+
+    def install(self) -> None:
+        """Do it."""
+        ...
 
 
 class WarmProcess:
@@ -87,10 +98,14 @@ class Nest:
             )
         atexit.register(self.close)
 
-    def spawn(self, words: list[str], streams: tuple[int, int], env: dict[str, str]) -> tuple[int, int]:
+    def spawn(
+        self, words: list[str], streams: tuple[int, int], env: dict[str, str], hook: Hook | None
+    ) -> tuple[int, int]:
         """Start a command; its pid, and where its end will be told."""
         told, tell = os.pipe()
-        asked = json.dumps({"words": words, "env": env, "folder": os.getcwd()}).encode()
+        asked = json.dumps(
+            {"words": words, "env": env, "folder": os.getcwd(), "hook": pickle.dumps(hook).hex()}
+        ).encode()
         with self._turn:
             socket.send_fds(self._ours, [asked], [*streams, tell])
             os.close(tell)
@@ -108,14 +123,21 @@ def nest() -> Nest:
     return Nest()
 
 
-def spawn_warm(command: list[str], *, stdout: IO[bytes], stderr: int | IO[bytes], env: dict[str, str]) -> WarmProcess:
+def spawn_warm(
+    command: list[str],
+    *,
+    stdout: IO[bytes],
+    stderr: int | IO[bytes],
+    env: dict[str, str],
+    hook: Hook | None = None,
+) -> WarmProcess:
     """Start `python -m duplicator.cli.main WORDS...`; it dies with the tests, even if they are killed."""
     assert command[:3] == [sys.executable, "-m", "duplicator.cli.main"]
     if not isinstance(stderr, int):
-        return WarmProcess(*nest().spawn(command[3:], (stdout.fileno(), stderr.fileno()), env), None)
+        return WarmProcess(*nest().spawn(command[3:], (stdout.fileno(), stderr.fileno()), env, hook), None)
     assert stderr == subprocess.PIPE
     heard, said = os.pipe()
-    pid, told = nest().spawn(command[3:], (stdout.fileno(), said), env)
+    pid, told = nest().spawn(command[3:], (stdout.fileno(), said), env, hook)
     os.close(said)
     return WarmProcess(pid, told, os.fdopen(heard, "rb", buffering=0))
 
@@ -174,6 +196,9 @@ def become(asked: dict[str, Any], streams: tuple[int, int, int]) -> list[str]:
     random.seed()
     sys.stdout = sys.__stdout__ = unbuffered(1, sys.stdout)
     sys.stderr = sys.__stderr__ = unbuffered(2, sys.stderr)
+    hook: Hook | None = pickle.loads(bytes.fromhex(asked["hook"]))
+    if hook is not None:
+        hook.install()
     return list(asked["words"])
 
 

@@ -58,6 +58,12 @@ class Bench:
         """A volume, in the library if not elsewhere."""
         return self.catalog.add_volume(label, tape_url="", state=state, pool=pool, location=location, media="L8")
 
+    def fill(self, grant: Grant) -> None:
+        """The job of a grant filled the volume that it wrote, and ends."""
+        assert grant.volume is not None
+        self.catalog.update_volume(grant.volume, state=VolumeState.FULL)
+        self.broker.release(grant)
+
     def state(self, label: str) -> VolumeState:
         """A volume's state."""
         found = self.catalog.volume(label)

@@ -174,11 +174,12 @@ def test_the_next_volume(catalog: Catalog) -> None:
         for label in "AB":
             bench.add(label)
         grant = await bench.acquire(write())
-        assert await bench.broker.next_volume(grant, "A", note=bench.note("job")) == "B"
-        assert bench.state("A") is FULL
+        assert await bench.broker.next_volume(grant, note=bench.note("job")) == "B"
+        assert bench.state("A") is VolumeState.APPENDABLE, "it is not complete yet"
+        catalog.update_volume("A", state=FULL)
         assert grant.resources == {drive_resource(D1), volume_resource("A"), volume_resource("B")}
         with pytest.raises(JobError) as caught:
-            await bench.broker.next_volume(grant, "B", note=bench.note("job"))
+            await bench.broker.next_volume(grant, note=bench.note("job"))
         assert caught.value.status == Status.NO_MEDIA
         assert asyncio.get_running_loop().time() == 0
         assert [lease.waits_for for lease in catalog.leases()] == [""] * 3
@@ -195,13 +196,14 @@ def test_the_next_volume_is_waited_for_while_another_job_has_one(catalog: Catalo
         first, second = await bench.acquire(write()), await bench.acquire(write())
         third = bench.start(write(priority=9), "third")
         await asyncio.sleep(1)
-        spanning = asyncio.create_task(bench.broker.next_volume(first, "A", note=bench.note("first")))
+        spanning = asyncio.create_task(bench.broker.next_volume(first, note=bench.note("first")))
         await asyncio.sleep(10)
         assert bench.told["first"] == ["waits: all volumes of pool p with room are in use"]
         assert {lease.owner for lease in catalog.leases() if lease.waits_for == "p"} == {first.owner}
         bench.broker.release(second)
         # It goes before those that have not begun, whatever their priority.
         assert await spanning == "B"
+        catalog.update_volume("A", state=FULL)
         assert [lease.waits_for for lease in catalog.leases()] == [""] * 3
         await asyncio.sleep(10)
         assert not third.done()
@@ -217,16 +219,23 @@ def test_nobody_waits_for_a_volume_that_was_filled_meanwhile(catalog: Catalog) -
         for label in "AB":
             bench.add(label)
         first, second = await bench.acquire(write()), await bench.acquire(write())
-        spanning = asyncio.create_task(bench.broker.next_volume(first, "A", note=bench.note("first")))
+        spanning = asyncio.create_task(bench.broker.next_volume(first, note=bench.note("first")))
         queued = bench.start(write(), "queued")
         await asyncio.sleep(10)
         assert not spanning.done()
         assert not queued.done()
         began = asyncio.get_running_loop().time()
-        for waiting in (bench.broker.next_volume(second, "B", note=bench.note("second")), spanning, queued):
+        for grant, waiting in (
+            (second, bench.broker.next_volume(second, note=bench.note("second"))),
+            (first, spanning),
+        ):
             with pytest.raises(JobError) as caught:
                 await waiting
             assert caught.value.status == Status.NO_MEDIA
+            bench.fill(grant)
+        with pytest.raises(JobError) as caught:
+            await queued
+        assert caught.value.status == Status.NO_MEDIA
         assert asyncio.get_running_loop().time() - began <= 1
 
     run(main())
@@ -239,14 +248,14 @@ def test_two_that_have_what_the_other_needs_do_not_wait_for_each_other(catalog: 
             bench.add(label)
         first = await bench.acquire(Need(writing=Writing("p", "A"), reading=Reading(("B",))))
         second = await bench.acquire(Need(writing=Writing("p", "C"), reading=Reading(("D",))))
-        waits = asyncio.create_task(bench.broker.next_volume(first, "A", note=bench.note("first")))
+        waits = asyncio.create_task(bench.broker.next_volume(first, note=bench.note("first")))
         await asyncio.sleep(10)
         assert not waits.done()
         with pytest.raises(JobError) as caught:
-            await bench.broker.next_volume(second, "C", note=bench.note("second"))
+            await bench.broker.next_volume(second, note=bench.note("second"))
         assert caught.value.status == Status.NO_MEDIA
         assert not waits.done()
-        bench.broker.release(second)
+        bench.fill(second)
         assert await waits == "D"
 
     run(main())

@@ -73,8 +73,9 @@ class Work:
         await asyncio.sleep(self.chance.uniform(1, 300))
         for _ in range(self.chance.choice([0, 0, 1, 2]) if grant.volume else 0):
             full = grant.volume or ""
-            if await self.bench.broker.next_volume(grant, full, note=self.bench.note(name)) is None:
+            if await self.bench.broker.next_volume(grant, note=self.bench.note(name)) is None:
                 return
+            self.bench.catalog.update_volume(full, state=VolumeState.FULL)
             self.users.begin(name, grant.resources)
             await asyncio.sleep(self.chance.uniform(1, 300))
         self.bench.broker.renew(grant)

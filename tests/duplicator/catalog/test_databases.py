@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -34,6 +35,23 @@ def test_sqlite_writes_ahead(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/catalog"
     Catalog(url).close()
     assert sql(url, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_second_catalog_of_the_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "c"
+    with Catalog(f"sqlite:///{file}") as first:
+        first.jobs()
+        held = locks_on(file)
+        assert held
+        with Catalog(f"sqlite:///{file}"):
+            assert locks_on(file) == held
+
+
+def locks_on(file: Path) -> list[str]:
+    """The locks that this process has on a file, as the kernel knows them."""
+    rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    number = str(file.stat().st_ino)
+    return [row[3] for row in rows if row[4] == str(os.getpid()) and row[5].rpartition(":")[2] == number]
 
 
 def test_tables_of_others_are_left_alone(url: str) -> None:
