@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from duplicator.catalog.copies import needing
 from duplicator.catalog.database import CatalogError
+from duplicator.catalog.leases import clock_of, is_void
 from duplicator.catalog.records import LIVE_COPIES, Account, CopyState, ResourceKind, VolumeState
 from duplicator.catalog.tables import CopyRow, FragmentRow, LeaseRow, TapeFileRow, VolumeRow
 from duplicator.catalog.transactions import Transactions, find_copy, now
@@ -110,7 +111,9 @@ def _expire_all(session: Session, copy_ids: Sequence[str]) -> list[str]:
 
 
 def _free_volumes(session: Session) -> list[str]:
-    leased = select(LeaseRow.name).where(LeaseRow.kind == ResourceKind.VOLUME)
+    clock = clock_of(session, None)
+    leases = session.scalars(select(LeaseRow).where(LeaseRow.kind == ResourceKind.VOLUME))
+    leased = [row.name for row in leases if not is_void(row, clock)]
     usable = VolumeRow.state.in_(_FREED), VolumeRow.files > 0, VolumeRow.label.not_in(leased)
     freed = [row for row in session.scalars(select(VolumeRow).where(*usable)) if _is_free(session, row)]
     for row in freed:

@@ -110,18 +110,27 @@ class Sweep:
         return self.appliance
 
     def _make_template(self) -> Path:
-        """A library with one good copy on its first volume, and a catalog that knows all of them."""
+        """A library with a good copy on its first volume, and an expired one on the next, which is scratch."""
         folder = self._folder / "template"
         folder.mkdir()
         case = Case(self, self._make_site(folder), folder)
         with Catalog(case.site.catalog) as catalog:
             for label in case.labels:
                 catalog.add_volume(label, tape_url="", state=VolumeState.SCRATCH, pool=_POOL, barcode=f"{label}L8")
-        ended = case.site.run("run", "--policy", "small", *case.config)
+            self._make_scratch(case, catalog, case.labels[1])
+        ended = case.run("run", "--policy", "small")
         assert ended.code == 0, ended.err
         case.close()
         self.library_files = {path.name for path in (folder / "lib").iterdir()}
         return folder
+
+    def _make_scratch(self, case: Case, catalog: Catalog, label: str) -> None:
+        """Have a copy on this volume that nobody needs."""
+        ended = case.run("duplicate", "small", "--from", "unit", "--to", "lto", "--volume", label)
+        assert ended.code == 0, ended.err
+        (copy,) = case.copies("small")
+        catalog.expire_copy(copy.id)
+        assert catalog.free_volumes() == [label]
 
     @contextmanager
     def case(self) -> Iterator[Case]:
@@ -259,8 +268,9 @@ class Case:
         self.tape.wait_until_idle()
 
     def _check_copies(self) -> None:
-        (small,) = self.copies("small")
+        *expired, small = self.copies("small")
         assert small.state is CopyState.VALID
+        assert {copy.state for copy in expired} <= {CopyState.EXPIRED}
         for copy in (small, *self.copies("big")):
             if copy.state is CopyState.VALID:
                 self._check_whole(copy)

@@ -17,7 +17,7 @@ from duplicator.catalog import (
     ResourceKind,
     VolumeState,
 )
-from tests.duplicator.catalog.facts import COPY, NOON, SECOND, copy, fragment, on_volume, section
+from tests.duplicator.catalog.facts import COPY, NOON, SECOND, copy, fragment, on_volume, section, sql
 
 OTHER = "1f8fad5b-d9cb-469f-a165-70867728950e"
 DAY = timedelta(days=1)
@@ -116,6 +116,31 @@ def test_volumes_that_are_not_freed(catalog: Catalog) -> None:
     catalog.update_volume("ND0001", files=2)
     assert catalog.free_volumes() == []
     catalog.update_volume("ND0001", files=1)
+    assert catalog.free_volumes() == ["ND0001"]
+
+
+def test_a_dead_job_keeps_no_volume(catalog: Catalog, url: str) -> None:
+    add(catalog, COPY, 1, state=CopyState.EXPIRED)
+    assert catalog.take("a job", [V1])
+    sql(url, "UPDATE leases SET process = 'one that is gone'")
+    assert catalog.free_volumes() == ["ND0001"]
+
+
+def test_a_tape_file_that_nobody_told_of_is_dead_space(catalog: Catalog) -> None:
+    add(catalog, COPY, 1, state=CopyState.VALID)
+    before = on_volume(catalog)
+    catalog.update_volume("ND0001", files=2)  # as its next writer found
+    assert [account.unknown_files for account in catalog.accounts()] == [1, 0]
+    catalog.add_dead_file(COPY, 0, section(1, 2))
+    catalog.add_dead_file(OTHER, 0, section(1, 3))  # of a catalog elsewhere
+    assert [(file.file_sequence, file.copy_id, file.dead) for file in catalog.volume_files("ND0001")] == [
+        (1, COPY, False),
+        (2, COPY, True),
+    ]
+    assert on_volume(catalog).size == 2 * before.size
+    (account, _) = catalog.accounts()
+    assert (account.live, account.dead, account.unknown_files) == (before.size, before.size, 0)
+    catalog.expire_copy(COPY)
     assert catalog.free_volumes() == ["ND0001"]
 
 
