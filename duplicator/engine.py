@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -162,6 +162,12 @@ class _Duplication:
         if now != (was.host, was.unit, was.name, was.modified, was.size, was.fragments):
             reason = f"image {image.name!r} has changed since copy {copy.id} was begun: begin a new copy"
             raise JobError(Status.FILE_READ_FAILED, step=Step.CHECK_IMAGE.value, reason=reason)
+        if image.algorithm is not copy.algorithm:
+            reason = (
+                f"copy {copy.id} was begun with {copy.algorithm.name} digests, and these are {image.algorithm.name}"
+            )
+            raise JobError(Status.NDMP_FAILURE, step=Step.CHECK_EXTENSION.value, reason=reason)
+        self._request = replace(self._request, record_bytes=copy.record_bytes)
         self.copy_id = copy.id
         self._attempt = self._catalog.resume_copy(copy.id, self._recorder.job_id)
         self.volumes = list(copy.volumes)
@@ -173,11 +179,10 @@ class _Duplication:
     # -- both sides ----------------------------------------------------------------------------------------------
 
     async def _write(self, image: SourceImage, copy: Copy) -> None:
-        done = {fragment.index for fragment in copy.fragments}
-        if len(done) < len(image.fragments):
+        if len(copy.fragments) < len(image.fragments):
             async with AsyncExitStack() as stack:
                 writer = await self._writer(stack, copy)
-                await self._write_fragments(image, done, writer, stack)
+                await self._write_fragments(image, copy, writer, stack)
                 self._recorder.step(Step.CLOSE, "both sides close")
                 await writer.close()
         self._catalog.update_copy(copy.id, route=self._source.route.value)  # known for certain only now
@@ -197,12 +202,11 @@ class _Duplication:
         await writer.open_first()
         return writer
 
-    async def _write_fragments(
-        self, image: SourceImage, done: set[int], writer: TapeWriter, stack: AsyncExitStack
-    ) -> None:
+    async def _write_fragments(self, image: SourceImage, copy: Copy, writer: TapeWriter, stack: AsyncExitStack) -> None:
         reader: OpenSource | None = None
+        done = {fragment.index for fragment in copy.fragments}
         moved = sum(fragment.size or 0 for index, fragment in enumerate(image.fragments) if index in done)
-        created = int(time.time())
+        created = int(copy.created.timestamp())
         for index, fragment in enumerate(image.fragments):
             if index in done:
                 continue

@@ -47,6 +47,7 @@ __all__ = [
     "VolumeLabel",
     "check_volume_id",
     "header_labels",
+    "is_begun_header",
     "parse_header",
     "parse_label",
     "parse_trailer",
@@ -394,3 +395,16 @@ def parse_trailer(blocks: Sequence[bytes]) -> FileTrailer:
     values = _values(_TRAILER_KEYS, pairs)
     header = _read_header(first, second, pairs, values["blocks"])
     return FileTrailer(header=header, continues=first.id == "EOV1", **values)
+
+
+def is_begun_header(blocks: Sequence[bytes]) -> bool:
+    """Whether this is the beginning of a header group of ours that was never finished."""
+    try:
+        labels = [parse_label(block) for block in blocks]
+    except LabelError:
+        return False
+    match labels:
+        case [FileLabel1(id="HDR1", implementation=implementation), *rest] if implementation == PRODUCT:
+            kinds = [label.id for label in rest if isinstance(label, FileLabel2 | UserLabel)]
+            return len(kinds) == len(rest) and kinds == ["HDR2", *["UHL"] * (len(rest) - 1)][: len(rest)]
+    return False

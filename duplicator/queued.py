@@ -180,7 +180,7 @@ class QueuedCopies:
             deadlines=order.deadlines,
             validation=order.validation,
             pool=target.pool or "",
-            expires=datetime.now(UTC) + order.keep if order.keep else None,
+            expires=copy.expires if copy else datetime.now(UTC) + order.keep if order.keep else None,
             copy_id=copy.id if copy else None,
         )
 

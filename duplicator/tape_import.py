@@ -80,6 +80,7 @@ class _Read:
     """A volume that was read."""
 
     scan: VolumeScan
+    shelf: str
     drive: str
     contents: VolumeContents | None
     problems: tuple[str, ...]
@@ -140,10 +141,10 @@ class TapeImport:
         """What the catalog is to be told of it; nothing, if it is not what it should be."""
         drive, label = str(tape.url), scan.label
         if label is None:
-            return _Read(scan, drive, None, self._problems_of_blank(shelf))
+            return _Read(scan, shelf.volume, drive, None, self._problems_of_blank(shelf))
         if label.ours and shelf.volume and label.volume != shelf.volume:
             problem = f"its label says that it is volume {label.volume}, and it came as {shelf.volume}"
-            return _Read(scan, drive, None, (problem,))
+            return _Read(scan, shelf.volume, drive, None, (problem,))
         name = label.volume if label.ours else shelf.volume or _name(label.volume)
         contents = VolumeContents(
             volume=name,
@@ -158,7 +159,7 @@ class TapeImport:
             media=shelf.media,
             location=shelf.location,
         )
-        return _Read(scan, drive, contents if name else None, scan.problems)
+        return _Read(scan, shelf.volume, drive, contents if name else None, scan.problems)
 
     def _problems_of_blank(self, shelf: Shelf) -> tuple[str, ...]:
         known = self.catalog.volume(shelf.volume) if shelf.volume else None
@@ -192,7 +193,7 @@ def _report(read: _Read, learned: Learned) -> VolumeReport:
     found = Found.BLANK if label is None else Found.OURS if label.ours else Found.FOREIGN
     contradiction = (f"{learned.contradiction}; nothing of it was imported",) if learned.contradiction else ()
     return VolumeReport(
-        volume=read.contents.volume if read.contents else label.volume if label else "",
+        volume=read.contents.volume if read.contents else read.shelf or (label.volume if label else ""),
         drive=read.drive,
         found=found,
         what=f"{label.kind.value} {label.volume}".rstrip() if label and not label.ours else "",

@@ -9,6 +9,7 @@ from typing import TypeVar
 from duplicator.failures import TapePositionError
 from duplicator.labels import FileHeader, FileTrailer, LabelError, VolumeLabel, parse_header, parse_trailer
 from duplicator.tape_side import TapeSide
+from ndmp.enums import Error
 from ndmp.errors import ReplyError
 
 __all__ = ["VolumeScan", "scan_volume"]
@@ -34,8 +35,17 @@ class VolumeScan:
 
 
 async def scan_volume(tape: TapeSide, told: Callable[[int], None] = lambda _: None) -> VolumeScan:
-    """From the beginning of the tape to its end; ``told`` is given the number of each tape file that was passed."""
-    label = await tape.identify()
+    """From the beginning of the tape to its end; ``told`` is given the number of each tape file that was passed.
+
+    TapePositionError for a tape whose beginning tells nothing.
+    """
+    try:
+        label = await tape.identify()
+    except ReplyError as error:
+        if error.error != Error.IO:
+            raise
+        # ndmjob tells only who may write that such a tape is blank; here nobody may.
+        raise TapePositionError("its beginning cannot be read: it is damaged, or was never written") from error
     if label is None or not label.ours:
         return VolumeScan(label)
     scan = _Scan(tape, label.volume, told)

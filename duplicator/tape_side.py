@@ -16,6 +16,7 @@ from duplicator.labels import (
     FileTrailer,
     LabelError,
     VolumeLabel,
+    is_begun_header,
     parse_header,
     parse_trailer,
     parse_volume,
@@ -194,11 +195,26 @@ class TapeSide:
     async def remains(self, end: TapeEnd) -> FileHeader | None:
         """What lies at the end of the volume: nothing, or the header of a file that was not finished.
 
-        LabelError for anything else: it is not ours to overwrite.
+        The first labels of a header, with nothing behind them, are nothing. LabelError for anything else: it is not
+        ours to overwrite.
         """
         await self.go_to_end(end)
         labels = await self.read_labels()
-        return parse_header(labels) if labels else None
+        try:
+            return parse_header(labels) if labels else None
+        except LabelError:
+            if is_begun_header(labels) and await self._nothing_follows():
+                return None
+            raise
+
+    async def _nothing_follows(self) -> bool:
+        """Whether there is no block from here to the end of the tape; a few filemarks there may be."""
+        for _ in range(_MARKS_PER_FILE):
+            if await self._mtio(TapeOperation.FSF, 1):
+                return True
+            if await self.read_block() is not None:
+                return False
+        return False
 
     async def _skip_file(self) -> FileTrailer | None:
         """From a header group to the next one; None where there is no complete file."""

@@ -201,12 +201,16 @@ def test_a_catalog_that_knows_the_volumes(site: Site) -> None:
     sql(site.catalog, "UPDATE tape_files SET size = size - 1 WHERE volume = 'VT0001' AND file_sequence = 1")
     with Catalog(site.catalog) as catalog:
         wrong = facts(catalog)
-    ended = vault.run_import("--unit", "tape1", "VT0001", "VT0002", "VT0099", catalog=site.catalog)
+    block = site.folder / "block"
+    block.write_bytes(b"VOL1AB0001" + b" " * 14 + b"NDMPDUP".ljust(55) + b"4")
+    assert site.run("tape", f"virtual:{site.folder / 'lib' / 'VT0008L8'}", "write", "--from", block).code == 0
+    ended = vault.run_import("--unit", "tape1", "VT0001", "VT0002", "VT0008", "VT0099", catalog=site.catalog)
     assert ended.code == 1
     assert "volume VT0001: file 1 on volume VT0001 is section 1 of fragment 0 of copy" in ended.err
     assert "nothing of it was imported" in ended.err
     assert "volume VT0099 is not in library lib" in ended.err
-    assert [bool(volume["problems"]) for volume in ended.document["volumes"]] == [True, False, True]
+    assert "volume VT0008: its label says that it is volume AB0001, and it came as VT0008" in ended.err
+    assert [bool(volume["problems"]) for volume in ended.document["volumes"]] == [True, False, True, True]
     with Catalog(site.catalog) as catalog:
         assert facts(catalog) == wrong
 

@@ -60,6 +60,35 @@ def test_what_lies_behind_the_last_file_is_not_overwritten(site: Site) -> None:
     assert content(cartridge) == before
 
 
+def hdr1() -> bytes:
+    """Columns as docs/tape-format.md has them: file 2 of volume ND0001."""
+    fields = ("HDR1", "TWO".ljust(17), "ND0001", "0001", "0002", "0001", "00", "026330", "099365", " ", "000000")
+    return ("".join(fields) + "NDMPDUP".ljust(13)).ljust(80).encode()
+
+
+@pytest.mark.parametrize("behind", [b"", b"somebody's only copy".ljust(512)])
+def test_the_first_label_of_a_header_is_overwritten_if_nothing_follows(site: Site, behind: bytes) -> None:
+    """A job that died while it wrote the labels; the host wrote the filemark that was due."""
+    host, cartridge = serve(site, "drive"), site.folder / "drive"
+    assert duplicate(site, host, "one", "drive", "--volume", "ND0001").code == 0
+    drive = open_cartridge(cartridge)
+    drive.space_end_of_data()
+    drive.space_filemarks(-1)
+    drive.write_blocks(memoryview(hdr1()), 80)
+    drive.write_filemarks(1)
+    if behind:
+        drive.write_blocks(memoryview(behind), 512)
+    drive.close()
+    before = content(cartridge)
+    ended = duplicate(site, host, "two", "drive")
+    if behind:
+        refused(ended, 168, "not ours")
+        assert content(cartridge) == before
+    else:
+        assert ended.code == 0, ended.err
+        assert ended.document["jobs"][0]["validated"] is True
+
+
 def test_an_older_tape_of_the_same_label_is_not_written(site: Site) -> None:
     host, cartridge = serve(site, "drive"), site.folder / "drive"
     assert duplicate(site, host, "one", "drive").code == 0
