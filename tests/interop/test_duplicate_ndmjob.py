@@ -53,8 +53,8 @@ def password(site: Site, daemon: NdmjobDaemon) -> Path:
     return site.secret_file("ndmjob-password", daemon.password)
 
 
-def duplicate(site: Site, appliance: Host, daemon: NdmjobDaemon, *images: str) -> Ended:
-    options = ("--to-password-file", password(site, daemon))
+def duplicate(site: Site, appliance: Host, daemon: NdmjobDaemon, *images: str, more: tuple[str, ...] = ()) -> Ended:
+    options = ("--to-password-file", password(site, daemon), *more)
     return site.duplicate(*images, source=appliance.url("lsu"), target=drive(daemon), options=options)
 
 
@@ -147,7 +147,7 @@ def test_a_full_tape_of_ndmjob(site: Site, unit: Path, namespace: Namespace, app
     with ndmjob_daemon(namespace, tape_dir, 10000, tape_limit=300_000) as daemon:
         (good,) = jobs_of(duplicate(site, appliance, daemon, "one"))
         before = read_simulated_tape(daemon.tape)
-        ended = duplicate(site, appliance, daemon, "large")
+        ended = duplicate(site, appliance, daemon, "large", more=("--no-span",))
         assert ended.code == 1
         (job,) = ended.document["jobs"]
         assert (job["status"], job["step"]) == (166, "move data"), ended.err
