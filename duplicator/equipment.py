@@ -12,13 +12,13 @@ from duplicator.config import AgentSpec, Config, TapeUnit, place_of
 from duplicator.config.model import DriveSpec as DriveEntry
 from duplicator.drives import DriveSpec, LibrarySpec
 from duplicator.inventories import note_inventory
-from duplicator.labels import VolumeLabel
 from duplicator.mounts.operator import OperatorMounts
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.status import JobError
 from duplicator.urls import NdmpUrl
+from duplicator.volume_labels import VolumeLabel
 
 __all__ = ["Equipment", "will_do"]
 

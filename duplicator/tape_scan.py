@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from duplicator.failures import TapePositionError
-from duplicator.labels import FileHeader, FileTrailer, LabelError, VolumeLabel, parse_header, parse_trailer
+from duplicator.labels import FileHeader, FileTrailer, LabelError, parse_header, parse_trailer
 from duplicator.tape_side import TapeSide
+from duplicator.volume_labels import VolumeLabel
 from ndmp.enums import Error
 from ndmp.errors import ReplyError
 

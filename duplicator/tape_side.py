@@ -11,17 +11,8 @@ from typing import Final
 from duplicator.ansi import USER_NUMBERS
 from duplicator.failures import TapePositionError
 from duplicator.hostlink import HostSession
-from duplicator.labels import (
-    FileHeader,
-    FileTrailer,
-    LabelError,
-    VolumeLabel,
-    is_begun_header,
-    parse_header,
-    parse_trailer,
-    parse_volume,
-    volume_label,
-)
+from duplicator.labels import FileHeader, FileTrailer, LabelError, is_begun_header, parse_header, parse_trailer
+from duplicator.volume_labels import VolumeLabel, parse_volume, volume_label
 from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import ReplyError

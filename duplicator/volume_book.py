@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from duplicator.catalog import Catalog, CatalogError, CopyState, Section, VolumeState
-from duplicator.labels import FileTrailer, VolumeLabel
+from duplicator.labels import FileTrailer
 from duplicator.plan import Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeEnd
+from duplicator.volume_labels import VolumeLabel
 
 __all__ = ["VolumeBook", "section_of"]
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import HostSession
 from duplicator.job import tidy
-from duplicator.labels import FileHeader, FileTrailer, LabelError, VolumeLabel, header_labels, trailer_labels
+from duplicator.labels import FileHeader, FileTrailer, LabelError, header_labels, trailer_labels
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.plan import Step
 from duplicator.recorder import Recorder
@@ -21,6 +21,7 @@ from duplicator.supply import VolumeSupply
 from duplicator.tape_side import TapeEnd, TapeSide
 from duplicator.transfer import Stream, watching
 from duplicator.volume_book import VolumeBook
+from duplicator.volume_labels import VolumeLabel
 from ndmp.enums import DigestAlgorithm, MoverMode, TapeOpenMode
 from ndmp.messages.mover import TcpAddresses
 

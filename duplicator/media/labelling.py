@@ -9,11 +9,12 @@ from typing import Final
 from duplicator.catalog import Catalog, Volume, VolumeState
 from duplicator.failures import TapePositionError, failing_as
 from duplicator.hostlink import open_session
-from duplicator.labels import LabelError, VolumeKind, VolumeLabel
+from duplicator.labels import LabelError
 from duplicator.media.holding import holding
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.tape_side import TapeSide
+from duplicator.volume_labels import VolumeKind, VolumeLabel
 from ndmp.enums import TapeOpenMode
 from ndmp.errors import NdmpError
 

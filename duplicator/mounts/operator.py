@@ -11,13 +11,13 @@ from typing import Final, TypeAlias
 
 from duplicator.drives import DriveSpec
 from duplicator.failures import TapePositionError
-from duplicator.labels import VolumeLabel
 from duplicator.mounts.carrying import refusal
 from duplicator.mounts.protocol import Note
 from duplicator.mounts.tapes import POLL, PlaceOf, Tapes
 from duplicator.plan import Deadlines
 from duplicator.status import Status
 from duplicator.tape_side import TapeSide
+from duplicator.volume_labels import VolumeLabel
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import NdmpError, ReplyError
 from scsi.changer_survey import Inventory

@@ -12,13 +12,13 @@ from typing import Final, TypeAlias
 from duplicator.drives import DriveSpec
 from duplicator.failures import failing_as
 from duplicator.hostlink import HostSession, open_session
-from duplicator.labels import VolumeLabel
 from duplicator.mounts.carrying import refusal
 from duplicator.mounts.protocol import Note
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import Status
 from duplicator.tape_side import TapeSide
 from duplicator.urls import NdmpUrl
+from duplicator.volume_labels import VolumeLabel
 from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import NdmpError, ReplyError

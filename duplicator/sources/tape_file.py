@@ -12,7 +12,7 @@ from typing import Final
 
 from duplicator.failures import failing_as
 from duplicator.hostlink import open_session
-from duplicator.labels import FileLabel1, LabelError, VolumeKind, VolumeLabel, parse_label
+from duplicator.labels import FileLabel1, LabelError, parse_label
 from duplicator.plan import Deadlines, Place, Route, Step
 from duplicator.reading import TapeReader
 from duplicator.recorder import Recorder
@@ -21,6 +21,7 @@ from duplicator.sources.tape import SendingTape
 from duplicator.status import JobError, Status
 from duplicator.supply import TapeInDrive
 from duplicator.tape_side import TapeSide
+from duplicator.volume_labels import VolumeKind, VolumeLabel
 from ndmp.enums import DigestAlgorithm
 from ndmp.messages.mover import TcpAddresses
 

@@ -21,15 +21,13 @@ from duplicator.labels import (
     RawLabel,
     UserLabel,
     Vol1,
-    VolumeKind,
     header_labels,
     parse_header,
     parse_label,
     parse_trailer,
-    parse_volume,
     trailer_labels,
-    volume_label,
 )
+from duplicator.volume_labels import VolumeKind, parse_volume, volume_label
 from ndmp.enums import DigestAlgorithm
 
 COPY = "0f8fad5b-d9cb-469f-a165-70867728950e"

@@ -12,11 +12,11 @@ import pytest
 
 from duplicator.drives import DriveSpec
 from duplicator.hostlink import open_session
-from duplicator.labels import VolumeLabel
 from duplicator.mounts.operator import OperatorMounts
 from duplicator.plan import Deadlines
 from duplicator.tape_side import TapeSide
 from duplicator.urls import NdmpUrl
+from duplicator.volume_labels import VolumeLabel
 from ndmp.enums import TapeOpenMode
 from scsi.virtual.drive import open_cartridge
 from scsi.virtual.image import create_cartridge
