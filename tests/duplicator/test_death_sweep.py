@@ -17,7 +17,7 @@ from duplicator.catalog import JobState
 from tests.duplicator.blows import Call, Line
 from tests.duplicator.sweeping import Case, Party, Sweep, sweep_in
 
-_MANY = pytest.mark.timeout(1200)
+_MANY = pytest.mark.timeout(3600)
 """Many jobs in one test; every one of them has a deadline of its own."""
 _KILLED = -signal.SIGKILL
 _ON_THE_SECOND_VOLUME = Line("move data", 3)
@@ -36,7 +36,6 @@ _OTHER_CALLS = (
     "update_job",
     "clear_volume",
     "update_volume",
-    "count_mount",
     "update_drive",
     "release",
 )
@@ -246,7 +245,7 @@ def die_again(sweep: Sweep, choose: Callable[[Sequence[Line]], Sequence[Line]]) 
 
 @_MANY
 def test_the_resumed_job_dies_too(sweep: Sweep) -> None:
-    names = {"write side: position", "move data", "write side: next volume", "validate"}
+    names = {"write side: position", "move data", "validate"}
     die_again(sweep, lambda lines: [line for line in steps_of(lines) if line.step in names and line.turn == 1])
 
 
@@ -272,15 +271,7 @@ def test_a_policy_goes_on_with_what_died(sweep: Sweep) -> None:
 
 # -- ends that somebody wants ------------------------------------------------------------------------------------------
 
-_STOPS = (
-    Line("check image", 1),
-    Line("write side: position", 1),
-    Line("move data", 2, 2),
-    Line("write side: next volume", 1, 2),
-    Line("write side: write header", 3),
-    _ON_THE_SECOND_VOLUME,
-    Line("validate", 1, 2),
-)
+_STOPS = (Line("move data", 2, 2), _ON_THE_SECOND_VOLUME, Line("validate", 1, 2))
 
 
 def check_stopped(case: Case, state: JobState) -> None:
@@ -308,7 +299,7 @@ def test_interrupted(sweep: Sweep) -> None:
 @pytest.mark.parametrize(("verb", "state"), [("suspend", JobState.SUSPENDED), ("cancel", JobState.CANCELLED)])
 def test_stopped_from_another_process(sweep: Sweep, verb: str, state: JobState) -> None:
     failures = Failures()
-    for line in _STOPS[2:6:3]:
+    for line in _STOPS[:2]:
         with failures.case(verb, line), sweep.case() as case:
             struck = case.ask(line, verb)
             ended = case.begin()
