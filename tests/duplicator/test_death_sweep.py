@@ -17,7 +17,7 @@ from duplicator.catalog import JobState
 from tests.duplicator.blows import Call, Line
 from tests.duplicator.sweeping import Case, Party, Sweep, sweep_in
 
-_MANY = pytest.mark.timeout(1200)
+_MANY = pytest.mark.timeout(3600)
 """Many jobs in one test; every one of them has a deadline of its own."""
 _KILLED = -signal.SIGKILL
 _ON_THE_SECOND_VOLUME = Line("move data", 3)
