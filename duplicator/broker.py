@@ -159,6 +159,9 @@ class Broker:
                 reason = f"volume {volume} in drive {drive.name} is in use by another job"
                 raise JobError(Status.WRONG_TAPE, step=Step.WRITE_MOUNT.value, reason=reason)
             grant.resources.add(volume_resource(volume))
+        before = self._catalog.drive_uses().get(drive_resource(drive).name)
+        if volume and (before is None or before.volume != volume) and self._catalog.volume(volume) is not None:
+            self._catalog.count_mount(volume)
         self._catalog.update_drive(drive_resource(drive).name, volume=volume, used=self._clock())
 
     def release(self, grant: Grant) -> None:

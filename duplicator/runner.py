@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from duplicator.status import JobError, Status
 
 __all__ = ["RunJob", "Runner", "is_worth_another_try"]
 
+_log: Final = logging.getLogger(__name__)
 _LOOK: Final = 1.0
 """Seconds between looks at what others ask of running jobs, and for jobs that become due."""
 _PASSING: Final = frozenset(
@@ -117,8 +119,14 @@ class Runner:
         """Cancel the jobs of which somebody asks that, in whatever process; once, so that they can clean up."""
         told: set[asyncio.Task[JobResult]] = set()
         while True:
-            for number, task in list(self._running.items()):
-                if task not in told and self._catalog.stop_asked(number) is not None:
+            try:
+                asked = [task for number, task in self._running.items() if self._catalog.stop_asked(number) is not None]
+            except CatalogError as error:
+                # The jobs themselves will say what that means for them.
+                _log.warning("the catalog cannot be asked whether jobs are to stop: %s", error)
+                asked = []
+            for task in asked:
+                if task not in told:
                     told.add(task)
                     task.cancel()
             told &= set(self._running.values())
