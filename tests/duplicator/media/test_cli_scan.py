@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from duplicator.catalog import Catalog, Resource, ResourceKind, VolumeState
 from tests.duplicator.media.ports import FakeScanner
 from tests.duplicator.media.sessions import ScanSession, dump
-from tests.duplicator.processes import Site
+from tests.duplicator.processes import Site, site_in, spawn_here
 
 MISREADS = [
     # What comes from the scanner, and the word for it.
@@ -250,12 +251,13 @@ def test_what_people_read(site: Site, terminal: FakeScanner) -> None:
     assert ended.err == "\andmpdup: not taken: A00001L8 was scanned before, in this session\n"
 
 
-def test_without_pyserial(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    hidden = site.folder / "hidden"
+def test_without_pyserial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = tmp_path / "hidden"
     hidden.mkdir()
     (hidden / "serial.py").write_text("raise ImportError('not here')\n")
     monkeypatch.setenv("PYTHONPATH", str(hidden))
-    ended = site.run("media", "scan", "--port", "/dev/ttyACM0", "--to-pool", "daily")
+    with site_in(tmp_path, spawn_here) as site:  # one that has loaded nothing yet
+        ended = site.run("media", "scan", "--port", "/dev/ttyACM0", "--to-pool", "daily")
     assert ended.code == 2
     assert "pip install 'ndmpdup[barcode]'" in ended.err
 
