@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -152,6 +153,8 @@ async def _client(scheduler: str, jobs: Sequence[ClusterJob], at_once: int) -> A
     except ImportError as error:
         reason = "Dask is not installed here: install ndmpdup[scheduler]"
         raise JobError(Status.NOTHING_PROCESSED, step=Step.PREPARE.value, reason=reason) from error
+    # What it tells of itself is for its own logs.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if scheduler != LOCAL:
         try:
             async with Client(scheduler, asynchronous=True) as client:

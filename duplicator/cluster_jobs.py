@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from duplicator.agents import AgentStart
 from duplicator.catalog import Catalog, Job, JobState
 from duplicator.cluster import LOCAL, ClusterJob, has_password, needs, run_on_cluster
 from duplicator.cluster_agents import ClusterAgent
@@ -16,7 +17,7 @@ from duplicator.runner import Runner
 from duplicator.selection import Agents, assign_unit
 from duplicator.status import JobError, Status
 
-__all__ = ["run_batch", "run_queued_job"]
+__all__ = ["run_batch", "run_job_here", "run_queued_job"]
 
 
 async def run_batch(
@@ -37,7 +38,7 @@ async def run_batch(
     return await run_on_cluster(
         scheduler,
         [_cluster_job(catalog.job(number), config) for number in numbers],
-        run_queued_job,
+        run_job_here if is_local else run_queued_job,
         watcher,
         catalog=catalog,
         catalog_url=None if catalog_url is None or has_password(catalog_url) else catalog_url,
@@ -59,13 +60,29 @@ def _cluster_job(job: Job, config: Config) -> ClusterJob:
 
 async def run_queued_job(catalog: Catalog, config: Config, job_id: int, watcher: Watcher) -> JobResult:
     """Implements :class:`duplicator.cluster.RunJob`; a job whose worker died is gone on with."""
+    return await _run(catalog, config, job_id, watcher, start=_start)
+
+
+async def run_job_here(catalog: Catalog, config: Config, job_id: int, watcher: Watcher) -> JobResult:
+    """The same on the LOCAL cluster, which has no other workers: other agents are started by their commands."""
+    return await _run(catalog, config, job_id, watcher, start=None)
+
+
+async def _run(
+    catalog: Catalog,
+    config: Config,
+    job_id: int,
+    watcher: Watcher,
+    *,
+    start: Callable[[AgentSpec], AgentStart] | None,
+) -> JobResult:
     agent = local_agent(config)
     if agent is None:
         reason = "the configuration of the worker has no agent that is this machine: one without a `command`"
         raise JobError(Status.NO_CREDENTIALS, step=Step.PREPARE.value, reason=reason)
     if catalog.job(job_id).state is JobState.DIED:
         catalog.requeue_job(job_id)
-    queued = QueuedCopies(catalog, config, agent, start=_start)
+    queued = QueuedCopies(catalog, config, agent, start=start)
     await queued.prepare()
     results = await Runner(catalog, queued.run, lambda _: watcher).run([job_id], at_once=1)
     return results[0] if results else _as_recorded(catalog.job(job_id))
