@@ -92,7 +92,11 @@ class Work:
 
 @pytest.mark.parametrize(
     ("url", "seed"),
-    [*(("sqlite", seed) for seed in range(4)), pytest.param("postgresql", 4, marks=pytest.mark.interop)],
+    [
+        *(("sqlite", seed) for seed in range(2)),
+        *(pytest.param("sqlite", seed, marks=pytest.mark.long) for seed in range(2, 12)),
+        pytest.param("postgresql", 4, marks=pytest.mark.interop),
+    ],
     indirect=["url"],
 )
 def test_many_jobs(catalog: Catalog, seed: int) -> None:
