@@ -87,7 +87,7 @@ from duplicator.broker_needs import Need, Writing
 from tests.duplicator.broker.bench import D1
 
 async def main():
-    grant = await Broker(catalog, [D1]).acquire(Need(writing=Writing('p')), note=print)
+    grant = await Broker(catalog, [D1]).acquire(Need(writing=Writing('p')), note=lambda text: print(text, flush=True))
     print(grant.volume, flush=True)
     input()
 
