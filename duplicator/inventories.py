@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from duplicator.broker_needs import drive_resource
 from duplicator.catalog import Catalog
 from duplicator.drives import DriveSpec
+from duplicator.media.places import in_vault
 from duplicator.mounts.protocol import Inventory, volume_of
 from scsi.elements import ElementType
 
@@ -23,6 +24,8 @@ def note_inventory(catalog: Catalog, library: str, drives: Sequence[DriveSpec], 
         if volume is None:
             continue
         seen.add(volume.label)
+        if in_vault(volume.location) and element.type is ElementType.IMPORT_EXPORT:
+            continue  # it is on its way out
         location = f"{library} {element.type.name.lower()} {element.address}"
         if volume.location != location or not volume.barcode:
             catalog.update_volume(volume.label, location=location, barcode=element.barcode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import typer
@@ -15,6 +16,7 @@ from duplicator.cli.endings import Interrupted
 from duplicator.cli.running import run
 from duplicator.cli.terminal import complain, plain, print_json, rate_text, say, size_text
 from duplicator.cli.watching import watching
+from duplicator.config_file import find_file
 from duplicator.endings import NO_JOB, outlived
 from duplicator.plan import JobResult
 from duplicator.recorder import Watcher
@@ -29,12 +31,25 @@ WatcherOf: TypeAlias = Callable[[str], Watcher]
 
 
 @contextmanager
-def open_catalog(url: str | None) -> Iterator[Catalog]:
-    """The catalog, with the jobs marked whose processes are gone."""
-    with Catalog(url) as catalog:
+def open_catalog(url: str | None, config: Path | None = None) -> Iterator[Catalog]:
+    """The catalog of ``url``, else of the configuration, else the user's; jobs are marked whose processes are gone.
+
+    ``config``: the file that the command names; None: the one that counts.
+    """
+    with Catalog(url or _configured(config)) as catalog:
         for job in catalog.mark_dead_jobs():
             _log.warning("job %d died: %s", job.id, job.reason)
         yield catalog
+
+
+def _configured(config: Path | None) -> str | None:
+    """The catalog that the configuration names, if there is one."""
+    file = find_file(config)
+    if file is None:
+        return None
+    from duplicator.config import load
+
+    return load(file).catalog.url
 
 
 class Batch:

@@ -73,7 +73,7 @@ def from_configuration(wanted: Wanted, file: Path | None, *, library: str | None
     agent = local_agent(config)
     if agent is None:
         raise UsageProblem("the configuration has no agent that is this machine: one without a `command`")
-    with open_catalog(wanted.catalog or config.catalog.url) as catalog:
+    with open_catalog(wanted.catalog, config.file) as catalog:
         equipment = Equipment(config, agent, catalog, deadlines=wanted.waits, ask=ask_operator)
         drives = _drives(config, equipment, name, unit)
         work = wanted.work(catalog, pool)

@@ -63,7 +63,7 @@ def add(
     labels = [each.label for each in named]
     if twice := sorted({label for label in labels if labels.count(label) > 1}):
         raise UsageProblem(f"named twice: {', '.join(twice)}")
-    with open_catalog(catalog) as opened:
+    with open_catalog(catalog, config) as opened:
         if known := [label for label in labels if opened.volume(label)]:
             raise UsageProblem(f"the catalog knows {', '.join(known)} already; nothing was added")
         added = [

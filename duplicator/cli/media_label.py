@@ -92,7 +92,7 @@ def label(
         ),
     )
     pools = find_pools(config)
-    with open_catalog(catalog) as opened:
+    with open_catalog(catalog, config) as opened:
         known = opened.volume(named.label)
         if into := pool or (known.pool if known else ""):
             pools.check(into, named.media)

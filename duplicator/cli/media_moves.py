@@ -86,7 +86,7 @@ def export_volumes(
             _note(f"volume {volume.label} is in {place}: take it out")
         return in_the(vault)
 
-    _move(labels, check, send, catalog=catalog, as_json=as_json)
+    _move(labels, check, send, catalog=catalog, config=config, as_json=as_json)
 
 
 def import_volumes(
@@ -133,7 +133,7 @@ def import_volumes(
             return location
         return f"{doors.name} {await doors.admit(volume.label, note=_note)}"
 
-    _move(labels, check, take, catalog=catalog, as_json=as_json)
+    _move(labels, check, take, catalog=catalog, config=config, as_json=as_json)
 
 
 def _move(
@@ -142,6 +142,7 @@ def _move(
     move: Callable[[Volume], Awaitable[str]],
     *,
     catalog: str | None,
+    config: Path | None,
     as_json: bool,
 ) -> None:
     """Move all volumes, if each may be; what was moved is noted one by one."""
@@ -149,7 +150,7 @@ def _move(
     from duplicator.cli.running import run
 
     moved: list[Volume] = []
-    with open_catalog(catalog) as opened:
+    with open_catalog(catalog, config) as opened:
         found = known_volumes(opened, labels)
         for volume in found:
             check(volume)

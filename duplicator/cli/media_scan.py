@@ -85,7 +85,7 @@ def scan(
     framing = Framing(prefix, suffix, checked=check_character)
     with (
         _signals() as received,
-        open_catalog(catalog) as opened,
+        open_catalog(catalog, config) as opened,
         open_scanner(port, baud=baud, framing=framing, waits=Waits(idle=idle)) as scanner,
     ):
         _Session(Checking(opened, direction), as_json=as_json).run(scanner, received)

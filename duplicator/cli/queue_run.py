@@ -140,7 +140,7 @@ def run_jobs(config: Path | None, catalog: str | None) -> Iterator[Jobs]:
     """The configuration, and the catalog that the command or the configuration names."""
     found = load(config)
     url = catalog or found.catalog.url
-    with open_catalog(url) as opened:
+    with open_catalog(url, found.file) as opened:
         yield Jobs(opened, found, url)
 
 

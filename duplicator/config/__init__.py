@@ -24,7 +24,8 @@ from duplicator.config.model import (
     Validation,
 )
 from duplicator.config.problems import ConfigError, Problem
-from duplicator.config.reading import FILE_NAME, VARIABLE, Reading, find_file, load, read
+from duplicator.config.reading import Reading, load, read
+from duplicator.config_file import FILE_NAME, VARIABLE, find_file
 
 __all__ = [
     "FILE_NAME",

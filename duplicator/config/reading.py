@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from platformdirs import user_config_path
 from pydantic import TypeAdapter, ValidationError
 
 from duplicator.config.model import Config
@@ -20,11 +19,10 @@ from duplicator.config.positions import Positions
 from duplicator.config.problems import ConfigError, Problem
 from duplicator.config.references import find_contradictions, find_strangers
 from duplicator.config.words import Wording, explain, path_of
+from duplicator.config_file import VARIABLE, find_file
 
-__all__ = ["FILE_NAME", "VARIABLE", "Reading", "find_file", "load", "read"]
+__all__ = ["Reading", "load", "read"]
 
-FILE_NAME: Final = "ndmpdup.toml"
-VARIABLE: Final = "NDMPDUP_CONFIG"
 _LONGEST_FILE_BYTES: Final = 4 << 20
 _WHERE: Final = re.compile(r"(?P<text>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 _ENTRY_DEPTH: Final = {"storage": 3, "catalog": 1, "tls": 1}
@@ -47,16 +45,6 @@ class Reading:
         file = self.config.file
         assert file is not None
         return Problem(file, *self.positions.of(path), text, hint)
-
-
-def find_file(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The file that counts: the given one, that of NDMPDUP_CONFIG, that of this folder, that of the user, or none."""
-    if given is not None:
-        return given
-    if environ.get(VARIABLE):
-        return Path(environ[VARIABLE])
-    usual = (Path(FILE_NAME), user_config_path("ndmpdup", appauthor=False) / FILE_NAME)
-    return next((path for path in usual if path.is_file()), None)
 
 
 def load(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:

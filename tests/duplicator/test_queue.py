@@ -136,3 +136,19 @@ def test_a_failure_that_passes_is_tried_again(site: Site) -> None:
     assert ended.code == 1
     with Catalog(site.catalog) as catalog:
         assert [each.status for each in catalog.tries(2)] == [54, 54]
+
+
+def test_every_command_uses_the_catalog_of_the_configuration(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --catalog and its variable."""
+    config = site.folder / "ndmpdup.toml"
+    config.write_text(f'[catalog]\nurl = "sqlite:///{site.folder / "named.db"}"\n[pools.daily]\n')
+    monkeypatch.setattr(site, "catalog", "")
+    monkeypatch.setenv("NDMPDUP_CONFIG", str(config))
+    assert site.run("media", "add", "VT0001L8", "--pool", "daily").code == 0
+    assert site.run("run").out == "no job is queued\n"
+    assert site.run("jobs").out == "no jobs yet\n"
+    with Catalog(f"sqlite:///{site.folder / 'named.db'}") as catalog:
+        assert [volume.label for volume in catalog.volumes()] == ["VT0001"]
+    monkeypatch.setenv("NDMPDUP_CONFIG", str(site.folder / "absent.toml"))
+    ended = site.run("jobs")
+    assert (ended.code, "absent.toml" in ended.err) == (2, True)
