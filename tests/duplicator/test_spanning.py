@@ -14,6 +14,8 @@ from duplicator.engine import duplicate
 from duplicator.plan import CopyRequest, JobResult, RestoreRequest, Validation
 from duplicator.restore import restore
 from duplicator.status import Status
+from ndmp.aio.methods import MoverMethods
+from ndmp.types import ALL_ONES_64
 from tests.duplicator.plain_tape import LabelledFile, labelled_files, read_tap, user_text
 from tests.duplicator.processes import Host, Site, site_in
 from tests.duplicator.robots import DEADLINES, RobotSupply, Told, library_server, place, volume_name
@@ -97,8 +99,23 @@ def run(site: Site, request: CopyRequest, supply: RobotSupply) -> JobResult:
         return result
 
 
+def windows_asked_for(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Where each window begins that a mover is asked for: our own mover, when it writes tape, does not mind."""
+    asked, ask = list[int](), MoverMethods.set_window
+
+    async def set_window(mover: MoverMethods, offset: int = 0, length: int = ALL_ONES_64) -> None:
+        asked.append(offset)
+        await ask(mover, offset, length)
+
+    monkeypatch.setattr(MoverMethods, "set_window", set_window)
+    return asked
+
+
 @pytest.mark.parametrize(("record", "validation"), [(65536, Validation.DIGEST), (10240, Validation.LABELS)])
-def test_an_image_over_four_volumes(site: Site, record: int, validation: Validation) -> None:
+def test_an_image_over_four_volumes(
+    site: Site, record: int, validation: Validation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = windows_asked_for(monkeypatch)
     sizes = [100_001, 5_000_000, 0, 3_000_000, 70_000]
     source, contents = appliance(site, {"big": sizes, "one": [10]})
     server = library_server(site, cartridges=6, capacity="2M")
@@ -119,6 +136,8 @@ def test_an_image_over_four_volumes(site: Site, record: int, validation: Validat
         assert len(copy.volumes) >= 4
         states = [volume.state for volume in catalog.volumes()]
         assert states == [VolumeState.FULL] * (len(copy.volumes) - 1) + [VolumeState.APPENDABLE]
+        later = [section.offset for fragment in copy.fragments for section in fragment.sections[1:]]
+        assert [offset for offset in windows if offset] == later, "the mover is told where the stream goes on"
         check_on_tape(volumes(site, 6), copy, contents["big"], record)
         for target in (site.folder / "back",):
             back = RestoreRequest(copy.id, request.target, target, DEADLINES)
