@@ -36,7 +36,7 @@ __all__ = [
 
 SLOTS: Final = 16
 SLOT_BYTES: Final = 256 << 10
-"""Of the rings made here. Waking the other end costs as much as reading a slot: it hears of a quarter of them at once."""
+"""Of the rings made here. Waking the other end is dear: it hears of a quarter of them at once."""
 MOST_SLOTS: Final = 255
 MOST_BYTES: Final = 256 << 20
 """Of a ring that another process made, together."""

@@ -57,16 +57,14 @@ def _short(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def listen(path: Path, *, owner: int | None = None) -> socket.socket:
-    """A listening socket, mode 0600 from its first moment, of the user ``owner`` (None: of this process); OSError."""
+def listen(path: Path) -> socket.socket:
+    """A listening socket, mode 0600 from its first moment; OSError."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Linux makes the file with the mode that the socket has; the umask would be that of all threads.
         os.fchmod(listener.fileno(), OWNER_ONLY)
         with _short(path) as name:
             listener.bind(name)
-            if owner is not None and owner != os.geteuid():
-                os.chown(name, owner, -1, follow_symlinks=False)
         listener.listen(_BACKLOG)
     except BaseException:
         listener.close()
