@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import BigInteger, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["EnumText", "UtcTime"]
+__all__ = ["EnumText", "Quad", "UtcTime"]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -50,3 +50,16 @@ class EnumText(TypeDecorator[_E]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> _E | None:  # noqa: ANN401
         return None if value is None else self.enum(value)
+
+
+class Quad(TypeDecorator[int]):
+    """A number from 0 to 2^64 - 1, kept by its bits as a signed one: not for comparing in the database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else int.from_bytes(value.to_bytes(8, "big"), "big", signed=True)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
+        return None if value is None else value % (1 << 64)

@@ -133,10 +133,17 @@ def _only_section(fragment: Row, record_bytes: int) -> Row:
     return kept | place | {"room": fragment["blocks"] * record_bytes}
 
 
+def _from_2(content: Content) -> Content:
+    """There were no objects."""
+    return content
+
+
+_IN_1: Final = ("schema_version", "images", "volumes", "jobs", "job_events", "copies", "fragments")
 _TABLES: Final[Mapping[int, tuple[str, ...]]] = {
-    1: ("schema_version", "images", "volumes", "jobs", "job_events", "copies", "fragments"),
+    1: _IN_1,
+    2: (*_IN_1, "job_tries", "tape_files", "tape_labels", "leases", "line", "drives"),
 }
 """The tables of each older version; a database may have others, of others."""
-_LIFTS: Final[Mapping[int, Callable[[Content], Content]]] = {1: _from_1}
+_LIFTS: Final[Mapping[int, Callable[[Content], Content]]] = {1: _from_1, 2: _from_2}
 OLDEST: Final = min(_LIFTS)
 """The oldest version that can be brought up."""

@@ -25,10 +25,14 @@ __all__ = [
     "JobState",
     "JobTry",
     "Lease",
+    "ObjectQuery",
+    "ObjectState",
+    "PendingObject",
     "Resource",
     "ResourceKind",
     "Section",
     "Stop",
+    "StoredObject",
     "TapeFile",
     "Volume",
     "VolumeState",
@@ -41,6 +45,7 @@ class JobKind(Enum):
     DUPLICATE = "duplicate"
     VERIFY = "verify"
     RESTORE = "restore"
+    BACKUP = "backup"
 
 
 class JobState(Enum):
@@ -344,3 +349,82 @@ class InLine:
     priority: int
     since: datetime
     need: str
+
+
+class ObjectState(Enum):
+    """How far an application's object is; PENDING: its transaction is not committed, and nobody finds it."""
+
+    PENDING = "pending"
+    STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object that an application backed up by XBSA (docs/xbsa.md): an image of a disk unit, and its copies on tape.
+
+    The types are those of XBSA: 2 archive, 3 backup; 2 file, 3 directory, 4 other.
+    """
+
+    copy_id: int
+    """Never given again; the image's name has it."""
+    state: ObjectState
+    user: str
+    """Who logged in at the client and made it."""
+    host: str
+    """The client host, as the client named it."""
+    bsa_owner: str
+    app_owner: str
+    space: str
+    path: str
+    copy_type: int
+    object_type: int
+    resource_type: str
+    description: str
+    info: bytes
+    """The application's own."""
+    created: datetime
+    """Whole seconds."""
+    estimated_size: int
+    restore_order: int
+    unit: str
+    """The disk unit by its name in the configuration."""
+    image: str
+    size: int
+    """Bytes; 0 while it is pending."""
+    digest: bytes
+    """Of its data; empty while it is pending."""
+    algorithm: DigestAlgorithm
+    most_recent: bool
+    """Whether it is the newest stored one of its user, host, space, path and copy type."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingObject:
+    """An object of a transaction that is not committed; ``abandoned``: its process was on this host, and is gone."""
+
+    object: StoredObject
+    pid: int
+    maker_host: str
+    abandoned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectQuery:
+    """Which stored objects; None matches all. User and host are whole; the other texts are patterns with * and ?.
+
+    Times are inclusive; the types are numbers of XBSA.
+    """
+
+    user: str | None = None
+    host: str | None = None
+    bsa_owner: str | None = None
+    app_owner: str | None = None
+    space: str | None = None
+    path: str | None = None
+    resource_type: str | None = None
+    description: str | None = None
+    copy_type: int | None = None
+    object_type: int | None = None
+    most_recent: bool | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None

@@ -9,11 +9,12 @@ from duplicator.catalog.importing import Importing
 from duplicator.catalog.jobs import Jobs
 from duplicator.catalog.leases import Leases
 from duplicator.catalog.line import Line
+from duplicator.catalog.objects import Objects
 from duplicator.catalog.queue import Queue
 from duplicator.catalog.volumes import Volumes
 
 __all__ = ["Catalog"]
 
 
-class Catalog(Jobs, Queue, Copies, Volumes, Expiry, Leases, Line, Forgetting, Importing):
+class Catalog(Jobs, Queue, Copies, Volumes, Expiry, Leases, Line, Forgetting, Importing, Objects):
     """A catalog by SQLAlchemy URL (default: a SQLite file of this user); any method may raise CatalogError."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -17,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from duplicator.catalog import records
-from duplicator.catalog.columns import EnumText, UtcTime
+from duplicator.catalog.columns import EnumText, Quad, UtcTime
 from duplicator.status import Status
 from ndmp.enums import DigestAlgorithm
 
@@ -33,13 +35,14 @@ __all__ = [
     "LabelRow",
     "LeaseRow",
     "LineRow",
+    "ObjectRow",
     "SchemaRow",
     "TapeFileRow",
     "TryRow",
     "VolumeRow",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by one whenever a table changes; migrations.py brings older ones up."""
 
 
@@ -373,3 +376,53 @@ class DriveRow(Base):
     def record(self) -> records.DriveUse:
         """The row as callers get it."""
         return records.DriveUse(self.name, self.volume, self.last_used, self.down)
+
+
+class ObjectRow(Base):
+    """An application's object; who makes it is in ``pid``, ``maker_host`` and ``process``."""
+
+    __tablename__ = "objects"
+    __table_args__ = (
+        UniqueConstraint("unit", "image"),
+        Index("ix_objects_series", "series", "created", "copy_id"),
+        # Without it SQLite gives the number of a deleted last object again.
+        {"sqlite_autoincrement": True},
+    )
+    copy_id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    state: Mapped[records.ObjectState] = mapped_column(EnumText(records.ObjectState))
+    series: Mapped[bytes]
+    """Digest of what the copies of one object have in common: texts that long have no index in every database."""
+    user: Mapped[str] = mapped_column(index=True)
+    host: Mapped[str]
+    bsa_owner: Mapped[str]
+    app_owner: Mapped[str]
+    space: Mapped[str]
+    path: Mapped[str]
+    copy_type: Mapped[int]
+    object_type: Mapped[int]
+    resource_type: Mapped[str]
+    description: Mapped[str]
+    info: Mapped[bytes]
+    created: Mapped[datetime]
+    estimated_size: Mapped[int] = mapped_column(Quad)
+    restore_order: Mapped[int] = mapped_column(Quad)
+    unit: Mapped[str]
+    image: Mapped[str]
+    size: Mapped[int]
+    digest: Mapped[bytes]
+    algorithm: Mapped[int]
+    pid: Mapped[int]
+    maker_host: Mapped[str]
+    process: Mapped[str]
+
+    def record(self, *, most_recent: bool) -> records.StoredObject:
+        """The row as callers get it."""
+        same = {name: getattr(self, name) for name in _OF_AN_OBJECT}
+        return records.StoredObject(**same, algorithm=DigestAlgorithm(self.algorithm), most_recent=most_recent)
+
+
+_OF_AN_OBJECT: Final = (
+    *("copy_id", "state", "user", "host", "bsa_owner", "app_owner", "space", "path", "copy_type", "object_type"),
+    *("resource_type", "description", "info", "created", "estimated_size", "restore_order", "unit", "image", "size"),
+    "digest",
+)

@@ -46,7 +46,7 @@ class Transactions:
                 yield session
         except IntegrityError as error:
             raise CatalogError(f"the catalog refuses this entry: {error.orig}") from error
-        except (SQLAlchemyError, OverflowError) as error:
+        except (SQLAlchemyError, OverflowError, UnicodeError) as error:
             # Without the statement and its parameters, where there is a shorter text.
             raise CatalogError(f"the catalog failed: {getattr(error, 'orig', None) or error}") from error
 

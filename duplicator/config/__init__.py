@@ -22,6 +22,7 @@ from duplicator.config.model import (
     TapeUnit,
     TlsSettings,
     Validation,
+    XbsaSettings,
 )
 from duplicator.config.problems import ConfigError, Problem
 from duplicator.config.reading import Reading, load, read
@@ -51,6 +52,7 @@ __all__ = [
     "TapeUnit",
     "TlsSettings",
     "Validation",
+    "XbsaSettings",
     "agents_of",
     "client_tls",
     "credential_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ def find_defects(
         *_password_files(config, agent or local_agent(config)),
         *_certificates(config),
         *_folders(config),
+        *_users(config),
         *(() if reading.problems else _policies(config, environ)),
     ]
     return [reading.problem(finding) for finding in findings]
@@ -81,6 +83,15 @@ def _folders(config: Config) -> Iterator[Wording]:
         if unit.path is not None and not unit.path.is_dir():
             text = f"disk unit {unit.name!r} has no folder {unit.path} here"
             yield ("storage", "disk", unit.name, "path"), text, "mount it, or take 'path' out"
+
+
+def _users(config: Config) -> Iterator[Wording]:
+    for index, name in enumerate(config.xbsa.users):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            text = f"'users' names {name!r}, and this machine has no such user"
+            yield ("xbsa", "users", index), text, "correct it, or make the user"
 
 
 def _policies(config: Config, environ: Mapping[str, str]) -> Iterator[Wording]:

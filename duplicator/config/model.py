@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, StrictBool, StrictStr
 
 from duplicator.config.policies import PolicyDeadlines, PolicySpec
-from duplicator.config.tables import NAME_KEY, Entries, EntryName, Names, Table
+from duplicator.config.tables import NAME_KEY, Entries, EntryName, NameOrNames, Names, Table
 from duplicator.config.values import (
     Address,
     CatalogUrl,
@@ -54,6 +54,7 @@ __all__ = [
     "TapeUnit",
     "TlsSettings",
     "Validation",
+    "XbsaSettings",
 ]
 
 LOCAL_AGENT: Final = "local"
@@ -242,6 +243,24 @@ class PoolSpec(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class XbsaSettings(Table):
+    """What the request daemon of XBSA works with (docs/xbsa.md)."""
+
+    unit: Text | None = None
+    """The disk unit that takes backups; None: there are only restores."""
+    tape: NameOrNames = ()
+    """Tape units whose drives may read copies back, in order; empty: all."""
+    folder: FilePath | None = None
+    """Where users have their sockets; None: in the user's runtime folder."""
+    users: NameOrNames = ()
+    """Who is served; empty: the daemon's own user."""
+    idle: Duration = timedelta(hours=1)
+    """How long an application may say nothing."""
+    start: Duration = timedelta(minutes=10)
+    """How long a stream waits for its application; and for a drive and the volume."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Table):
     """The whole configuration; ``file``: where it came from, None if there is none."""
 
@@ -254,6 +273,7 @@ class Config(Table):
     drives: Entries[DriveSpec] = field(default_factory=dict)
     pools: Entries[PoolSpec] = field(default_factory=dict)
     policies: Entries[PolicySpec] = field(default_factory=dict)
+    xbsa: XbsaSettings = field(default_factory=XbsaSettings)
     file: Annotated[Path | None, Field(alias=NAME_KEY)] = None
 
     def drives_of(self, unit: TapeUnit) -> tuple[DriveSpec, ...]:

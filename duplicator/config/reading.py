@@ -25,7 +25,7 @@ __all__ = ["Reading", "load", "read"]
 
 _LONGEST_FILE_BYTES: Final = 4 << 20
 _WHERE: Final = re.compile(r"(?P<text>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
-_ENTRY_DEPTH: Final = {"storage": 3, "catalog": 1, "tls": 1}
+_ENTRY_DEPTH: Final = {"storage": 3, "catalog": 1, "tls": 1, "xbsa": 1}
 """How many keys name the part of the file that is left out when it is wrong; an entry of a table has two."""
 
 _CONFIG: Final = TypeAdapter(Config)

@@ -39,15 +39,23 @@ _REFERENCES: Final[tuple[tuple[Section, str, tuple[Section, ...]], ...]] = (
     (("policies",), "agents", (("agents",),)),
 )
 """Which key of which entries names entries of which tables: in a text, a list of texts, or as keys."""
+_REFERENCES_OF_TABLES: Final[tuple[tuple[Section, str, tuple[Section, ...]], ...]] = (
+    (("xbsa",), "unit", (("storage", "disk"),)),
+    (("xbsa",), "tape", _TAPE),
+)
+"""The same of tables that are no entries."""
 
 
 def find_strangers(tables: Tables) -> list[Wording]:
     """References to what the file does not have, also from and to entries that are wrong in other ways."""
+    of_entries = [
+        (*found, key, targets) for section, key, targets in _REFERENCES for found in _entries(tables, section)
+    ]
+    of_tables = [(path, _table(tables, path), key, targets) for path, key, targets in _REFERENCES_OF_TABLES]
     return [
         finding
-        for section, key, targets in _REFERENCES
-        for path, entry in _entries(tables, section)
-        for finding in _strangers(tables, (*path, key), value=entry.get(key), targets=targets)
+        for path, table, key, targets in of_entries + of_tables
+        for finding in _strangers(tables, (*path, key), value=table.get(key), targets=targets)
     ]
 
 

@@ -309,16 +309,6 @@ Answer: TypeAlias = StreamStarted | ObjectsFound | Deleted | HistoryFound | Faul
 ToManager: TypeAlias = Attach | BeginObject | ClientStatus | Vote
 FromManager: TypeAlias = Wait | Go | Begun | Ended | Voted | Fault
 
-_KINDS: Final[dict[str, type[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        *(StartBackup, StartRestore, FindObjects, DeleteObjects, History, StreamStarted, ObjectsFound, Deleted),
-        *(HistoryFound, Fault, Attach, Wait, Go, BeginObject, Begun, ClientStatus, Ended, Vote, Voted, DataHello),
-        *(Channel, Progress),
-    )
-}
-
-
 _adapter: Final[Callable[[Any], TypeAdapter[Any]]] = cache(TypeAdapter)
 
 
@@ -337,8 +327,8 @@ def unpack(line: bytes, *expected: type[Any]) -> Any:  # noqa: ANN401  (one of `
         name = fields.pop("is")
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         raise WireError("a line that is no message") from error
-    kind = _KINDS.get(name) if isinstance(name, str) else None
-    if kind not in expected:
+    kind = next((each for each in expected if each.__name__ == name), None)
+    if kind is None:
         raise WireError(f"{str(name)[:40]!r} came, expected {' or '.join(one.__name__ for one in expected)}")
     try:
         return _adapter(kind).validate_python(fields)

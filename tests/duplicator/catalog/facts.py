@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from duplicator.catalog import Catalog, Fragment, Image, JobKind, Section, Volume
+from duplicator.catalog import Catalog, Fragment, Image, JobKind, Section, StoredObject, Volume
 from ndmp.enums import DigestAlgorithm
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "copy",
     "fragment",
     "image",
+    "new_object",
     "on_volume",
     "script",
     "section",
@@ -66,6 +67,28 @@ def fragment(index: int, file_sequence: int, *, volume: str = "ND0001") -> Fragm
     """A fragment of 100,000 bytes in one tape file of two blocks."""
     only = section(1, file_sequence, volume=volume, size=100_000)
     return Fragment(index, f"part{index}", 100_000, bytes(range(32)), (only,))
+
+
+def new_object(catalog: Catalog, **given: object) -> StoredObject:
+    """A pending object, in what is not given the same as all others."""
+    values: dict[str, Any] = {
+        "user": "olga",
+        "host": "client1",
+        "bsa_owner": "",
+        "app_owner": "app",
+        "space": "db",
+        "path": "/full/0001",
+        "copy_type": 3,
+        "object_type": 4,
+        "resource_type": "ours",
+        "description": "",
+        "info": b"\0\xff",
+        "estimated_size": 2**64 - 1,
+        "unit": "unit1",
+        "algorithm": DigestAlgorithm.XXH3_128,
+        "created": NOON,
+    }
+    return catalog.new_object(**(values | given))
 
 
 def on_volume(catalog: Catalog, label: str = "ND0001") -> Volume:

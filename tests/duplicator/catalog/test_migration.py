@@ -24,22 +24,29 @@ from duplicator.catalog import (
 )
 from duplicator.status import Status
 from ndmp.enums import DigestAlgorithm
-from tests.duplicator.catalog.facts import NOON, sql
+from tests.duplicator.catalog.facts import NOON, new_object, sql
 from tests.peers import Cluster
 
 HERE = Path(__file__).parent
 GOOD, BAD = "0f8fad5b-d9cb-469f-a165-70867728950e", "1f8fad5b-d9cb-469f-a165-70867728950e"
 
 
+@pytest.fixture(params=[1, 2])
+def version(request: pytest.FixtureRequest) -> int:
+    """An older version."""
+    number: int = request.param
+    return number
+
+
 @pytest.fixture
-def old(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a catalog of version 1."""
+def old(url: str, version: int, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a catalog of that version."""
     if url.startswith("sqlite"):
         with contextlib.closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
-            connection.executescript((HERE / "version_1.sqlite.sql").read_text())
+            connection.executescript((HERE / f"version_{version}.sqlite.sql").read_text())
     else:
         cluster: Cluster = request.getfixturevalue("postgresql")
-        cluster.psql((HERE / "version_1.postgresql.sql").read_text())
+        cluster.psql((HERE / f"version_{version}.postgresql.sql").read_text())
     return url
 
 
@@ -67,7 +74,7 @@ def content(url: str) -> list[list[tuple[object, ...]]]:
     return [sql(url, f"SELECT * FROM {table} ORDER BY 1") for table in tables]
 
 
-def test_everything_is_there_after_it(old: str) -> None:
+def test_everything_is_there_after_it(old: str, version: int) -> None:
     for _ in range(2):
         with Catalog(old) as catalog:
             good, bad = catalog.copies()
@@ -79,6 +86,7 @@ def test_everything_is_there_after_it(old: str) -> None:
             assert [(one.file_sequence, one.dead, one.size) for one in catalog.volume_files("ND0001")] == [
                 (1, False, 131072),
                 (2, False, 65536),
+                *([] if version == 1 else [(3, True, 65536)]),
             ]
     assert good == Copy(
         id=GOOD,
@@ -91,21 +99,22 @@ def test_everything_is_there_after_it(old: str) -> None:
         record_bytes=65536,
         created=NOON,
         validated=NOON,
-        validation="",
+        validation="" if version == 1 else "digest of all bytes",
         expires=None,
-        route="",
+        route="" if version == 1 else "direct",
         fragments=(
             Fragment(0, "a", 100_000, b"\1" * 32, (Section(1, "ND0001", 1, 0, 100_000, 2, None),)),
             Fragment(1, "b", 50_000, b"\2" * 32, (Section(1, "ND0001", 2, 0, 50_000, 1, 7),)),
         ),
     )
     assert (bad.id, bad.number, bad.state, bad.fragments) == (BAD, 2, CopyState.FAILED, ())
-    assert (first.label, first.files, first.size, first.created) == ("ND0001", 2, 196608, NOON)
-    assert (first.pool, first.generation, first.last_written) == ("", 1, NOON)
+    files, size, pool = (2, 196608, "") if version == 1 else (3, 262144, "daily")
+    assert (first.label, first.files, first.size, first.created) == ("ND0001", files, size, NOON)
+    assert (first.pool, first.generation, first.last_written) == (pool, 1, NOON)
     assert (second.label, second.state, second.last_written) == ("ND0002", VolumeState.FOREIGN, None)
     assert (failed.kind, failed.state, failed.tries, failed.queued) == (JobKind.DUPLICATE, JobState.FAILED, 1, NOON)
     assert (failed.status, failed.reason, failed.copy_id) == (Status.MEDIA_WRITE_ERROR, "it's over", BAD)
-    assert sql(old, "SELECT version FROM schema_version") == [(2,)]
+    assert sql(old, "SELECT version FROM schema_version") == [(3,)]
 
 
 def test_work_goes_on_in_it(old: str) -> None:
@@ -118,6 +127,16 @@ def test_work_goes_on_in_it(old: str) -> None:
         with pytest.raises(CatalogError, match="refuses this entry"):
             catalog.add_fragments(BAD, [Fragment(1, "b", 1, b"", (Section(1, "ND0001", 2, 0, 1, 1, None),))])
         assert [event.text for event in catalog.events(3)] == ["text"]
+        assert new_object(catalog).copy_id == 1
+
+
+@pytest.mark.parametrize("version", [2])
+def test_what_version_2_had_beside_is_there(old: str) -> None:
+    kept = ("job_tries", "job_events", "tape_files", "tape_labels", "leases", "line", "drives", "jobs", "volumes")
+    before = {table: sorted(map(repr, sql(old, f"SELECT * FROM {table}"))) for table in kept}
+    Catalog(old).close()
+    assert {table: sorted(map(repr, sql(old, f"SELECT * FROM {table}"))) for table in kept} == before
+    assert all(before.values())
 
 
 def test_it_has_the_tables_of_a_new_one(old: str) -> None:
@@ -135,7 +154,7 @@ def test_it_has_the_tables_of_a_new_one(old: str) -> None:
         "volumes",
     ):
         sql(old, f"DROP TABLE {table}")
-    for table in ("leases", "line", "drives", "schema_version"):
+    for table in ("leases", "line", "drives", "objects", "schema_version"):
         sql(old, f"DROP TABLE {table}")
     Catalog(old).close()
     assert columns(old) == lifted

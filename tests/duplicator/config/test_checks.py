@@ -33,6 +33,11 @@ def test_a_small_file_is_correct(tmp_path: Path) -> None:
     assert defects_of(tmp_path, SMALL) == []
 
 
+def test_users_of_applications(tmp_path: Path) -> None:
+    said = "20:18: 'users' names 'nobody-here', and this machine has no such user; correct it, or make the user"
+    assert defects_of(tmp_path, f"{SMALL}[xbsa]\nusers = ['root', 'nobody-here']\n") == [said]
+
+
 def test_password_files(tmp_path: Path) -> None:
     for name, content, mode in (("good", "x\n", 0o600), ("open", "x\n", 0o640), ("empty", "\n", 0o600)):
         (tmp_path / name).write_text(content)

@@ -48,7 +48,7 @@ def test_a_wrong_entry_hides_no_contradiction_and_makes_none(tmp_path: Path) -> 
     assert [problem.partition(": ")[0] for problem in said] == ["3:1", "22:1"]
     lines = WHOLE.splitlines()
     headers = [number for number, line in enumerate(lines, 1) if line.startswith("[")]
-    assert len(headers) == 16
+    assert len(headers) == 17
     for number in headers:
         (problem,) = problems_of(tmp_path, "\n".join([*lines[:number], "zzz = 1", *lines[number:]]))
         assert problem.startswith(f"{number + 1}:1: unknown key 'zzz' in {lines[number - 1]}; "), problem

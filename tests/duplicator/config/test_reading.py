@@ -24,6 +24,7 @@ from duplicator.config import (
     Route,
     TapeUnit,
     Validation,
+    XbsaSettings,
     find_file,
     load,
 )
@@ -74,6 +75,14 @@ def test_a_whole_file(tmp_path: Path) -> None:
         "free": PoolSpec(name="free", scratch=True),
         "daily": PoolSpec(name="daily", media=("L8",), scratch="free", retention=timedelta(days=30), prefix="DA"),
     }
+    assert config.xbsa == XbsaSettings(
+        unit="unit1",
+        tape=("lto",),
+        folder=tmp_path / "sockets",
+        users=("one", "two"),
+        idle=timedelta(minutes=5),
+        start=timedelta(seconds=30),
+    )
     assert config.policies["nightly"] == PolicySpec(
         name="nightly",
         source="unit1",

@@ -101,6 +101,13 @@ routes = ["traditional", "direct"]
 record_size = 65536
 agents = ["control1", "control2"]
 deadlines = { mount = "10m", stall = 2.5 }
+[xbsa]
+unit = "unit1"
+tape = "lto"
+folder = "sockets"
+users = ["one", "two"]
+idle = "5m"
+start = 30
 """
 
 
