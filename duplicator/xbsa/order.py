@@ -140,9 +140,10 @@ TABLE: Final[Mapping[State, Mapping[Event, State]]] = {
     },
 }
 
-REFUSALS: Final[Mapping[State, ReturnCode]] = {
-    **dict.fromkeys(State, ReturnCode.INVALID_CALL_SEQUENCE),
-    State.NO_SESSION: ReturnCode.INVALID_HANDLE,
-    State.BROKEN: ReturnCode.ABORT_SYSTEM_ERROR,
+REFUSALS: Final[Mapping[tuple[State, Event], ReturnCode]] = {
+    **{(State.NO_SESSION, event): ReturnCode.INVALID_HANDLE for event in Event},
+    (State.BROKEN, Event.CREATE_OBJECT): ReturnCode.ABORT_SYSTEM_ERROR,
+    (State.BROKEN, Event.SEND_DATA): ReturnCode.ABORT_SYSTEM_ERROR,
+    (State.BROKEN, Event.END_DATA): ReturnCode.ABORT_SYSTEM_ERROR,
 }
-"""The code of a call that is absent from a state's row."""
+"""The code of a call that is absent from a state's row, if it is not INVALID_CALL_SEQUENCE."""
