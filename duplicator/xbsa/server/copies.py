@@ -21,7 +21,7 @@ from duplicator.xbsa.wire import Place
 from ndmp.enums import Error, FseFeature
 from ndmp.errors import ReplyError
 
-__all__ = ["Source", "choose_copy", "is_on_disk", "places_of", "tape_copies"]
+__all__ = ["Source", "choose_copy", "is_copy_of", "is_on_disk", "places_of", "tape_copies"]
 
 Source: TypeAlias = Literal["any", "disk", "tape"]
 _READABLE: Final = (CopyState.VALID, CopyState.WRITTEN)
@@ -58,10 +58,11 @@ async def choose_copy(
 
 def tape_copies(catalog: Catalog, found: StoredObject) -> list[Copy]:
     """The copies of the object on tape, in whatever state; an image of the same name with other bytes is none."""
-    return [copy for copy in catalog.copies_of_image(found.image) if _is_of(copy, found)]
+    return [copy for copy in catalog.copies_of_image(found.image) if is_copy_of(copy, found)]
 
 
-def _is_of(copy: Copy, found: StoredObject) -> bool:
+def is_copy_of(copy: Copy, found: StoredObject) -> bool:
+    """Whether a copy of an image of its name has its bytes, as far as the catalog can tell."""
     fragment = fragment_named(copy, DATA)
     if fragment is None:  # not whole yet; its image must do
         return copy.state not in _READABLE
