@@ -13,7 +13,7 @@ from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.environment import API_VERSION, Environment
 from duplicator.xbsa.last_error import byte_count, call, last_text, room_for
 from duplicator.xbsa.order import Event, State
-from duplicator.xbsa.sessions import Cursor, Session, begin, current, session
+from duplicator.xbsa.session_state import Cursor, Session, begin, current, session
 from duplicator.xbsa.types import (
     LIMITS,
     BSA_ApiVersion,
