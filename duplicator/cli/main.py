@@ -36,6 +36,11 @@ from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
 from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
+from duplicator.cli.xbsa import xbsa
+from duplicator.cli.xbsa_get import get
+from duplicator.cli.xbsa_list import history, ls
+from duplicator.cli.xbsa_put import put
+from duplicator.cli.xbsa_rm import rm
 
 __all__ = ["app", "main"]
 
@@ -49,6 +54,7 @@ _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cart
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
 _media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
+_xbsa = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=xbsa)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -115,6 +121,13 @@ _MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "suspend": volumes.suspend,
     "forget": volumes.forget,
 }
+_XBSA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "put": put,
+    "get": get,
+    "ls": ls,
+    "rm": rm,
+    "history": history,
+}
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
 
@@ -128,10 +141,13 @@ for _name, _function in _CONFIG_VERBS.items():
     _config.command(_name)(command(_function))
 for _name, _function in _MEDIA_VERBS.items():
     _media.command(_name, cls=GroupedCommand)(command(_function))
+for _name, _function in _XBSA_VERBS.items():
+    _xbsa.command(_name)(command(_function))
 app.add_typer(_tape, name="tape")
 app.add_typer(_changer, name="changer")
 app.add_typer(_media, name="media")
 app.add_typer(_config, name="config")
+app.add_typer(_xbsa, name="xbsa")
 
 
 def _show_version(wanted: bool) -> None:

@@ -268,7 +268,7 @@ def BSADeleteObject(handle: int, copy_id: BSA_UInt64 | None) -> None:
     """Delete an object when the transaction commits; until then it is found."""
     found = _session(handle, Event.DELETE_OBJECT)
     number = descriptors.copy_id_of(_given(copy_id))
-    if not found.service.has(number):
+    if found.service.one(number) is None:
         raise CallError(ReturnCode.OBJECT_NOT_FOUND, f"there is no object with copy id {number}")
     found.transaction.deletions[number] = None
     found.advance(Event.DELETE_OBJECT)

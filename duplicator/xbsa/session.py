@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from duplicator.xbsa import calls, session_state
 from duplicator.xbsa.codes import CallError, ReturnCode
@@ -38,7 +38,7 @@ from duplicator.xbsa.types import (
 )
 
 if TYPE_CHECKING:
-    from duplicator.xbsa.wire import Place
+    from duplicator.xbsa.wire import ObjectFound, Place
 
 __all__ = ["Backup", "FoundObject", "Session", "Versions", "XbsaError", "session"]
 
@@ -164,7 +164,15 @@ class Session:
             raise XbsaError(ReturnCode.OBJECT_NOT_FOUND, f"there is no object {path}")
         return max(found, key=lambda one: (one.created, one.copy_id))
 
-    def open(self, copy_id: int) -> BinaryIO:
+    def object(self, copy_id: int) -> FoundObject:
+        """The object with this id, of whatever host; XbsaError with OBJECT_NOT_FOUND."""
+        with _translated():
+            found = session_state.session(self.handle).service.one(int(_copy_id(copy_id)))
+            if found is None:
+                raise CallError(ReturnCode.OBJECT_NOT_FOUND, f"there is no object with copy id {copy_id}")
+        return _shown(found)
+
+    def open(self, copy_id: int) -> io.BufferedReader:
         """The object as a file to read from, in a transaction of its own until it is closed. XbsaError."""
         self.call("BSABeginTxn")
         try:
@@ -192,10 +200,8 @@ class Session:
             with _translated():
                 page = session_state.session(self.handle).service.history(path, after)
             for found, places, jobs in page.entries:
-                descriptor = BSA_ObjectDescriptor()
-                show(found, descriptor)
                 after = found.copy_id
-                yield Versions(_found(descriptor), places, jobs)
+                yield Versions(_shown(found), places, jobs)
             more = page.more and bool(page.entries)
 
     def call(self, name: str, *arguments: Any) -> ReturnCode:  # noqa: ANN401  (those of the call)
@@ -278,6 +284,12 @@ def _copy_id(number: int) -> BSA_UInt64:
     if number not in range(1 << 64):
         raise XbsaError(ReturnCode.INVALID_COPYID, f"{number} is no copy id")
     return BSA_UInt64.of(number)
+
+
+def _shown(found: ObjectFound) -> FoundObject:
+    descriptor = BSA_ObjectDescriptor()
+    show(found, descriptor)
+    return _found(descriptor)
 
 
 def _found(shown: BSA_ObjectDescriptor) -> FoundObject:
