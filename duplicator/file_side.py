@@ -22,7 +22,9 @@ from ndmp.messages.extensions.fse import (
     FseListUnits,
     FseOpenRead,
     FseOpenWrite,
+    FseRemoveImage,
 )
+from ndmp.types import ALL_ONES_64
 
 __all__ = ["FileSide"]
 
@@ -72,9 +74,12 @@ class FileSide:
         """Open a fragment for the mover; its size in bytes."""
         return (await self.session.call(FseOpenRead(self.unit, image, fragment, algorithm))).size
 
-    async def open_write(self, image: str, fragment: int, *, name: str, size: int, algorithm: DigestAlgorithm) -> None:
-        """Open a fragment of a new image for the mover."""
-        await self.session.call(FseOpenWrite(self.unit, image, fragment, name, size, algorithm))
+    async def open_write(
+        self, image: str, fragment: int, *, name: str, size: int | None, algorithm: DigestAlgorithm
+    ) -> None:
+        """Open a fragment of a new image for the mover; without a size it is what came until it is closed."""
+        announced = ALL_ONES_64 if size is None else size
+        await self.session.call(FseOpenWrite(self.unit, image, fragment, name, announced, algorithm))
 
     async def state(self) -> FseGetStateReply:
         """What the open fragment has carried."""
@@ -92,3 +97,7 @@ class FileSide:
     async def discard(self, image: str) -> None:
         """Remove what was written of an image."""
         await self.session.call(FseDiscardImage(self.unit, image))
+
+    async def remove(self, image: str) -> None:
+        """Remove an image that is there."""
+        await self.session.call(FseRemoveImage(self.unit, image), deadline=self.session.deadlines.tape)

@@ -467,6 +467,8 @@ class FseFeature(OpenFlag):
     FILES_READ = 0x1
     FILES_WRITE = 0x2
     TAPE_DIGEST = 0x4
+    FILES_REMOVE = 0x8
+    FILES_UNSIZED = 0x10
 
 
 class SnapshotRecoverFlag(OpenFlag):

@@ -59,6 +59,8 @@ declare(ProtoField.uint32, "features", "Features", base.HEX)
 declare(ProtoField.bool, "features.read", "Images can be read", 32, nil, 1)
 declare(ProtoField.bool, "features.write", "Images can be written", 32, nil, 2)
 declare(ProtoField.bool, "features.digest", "Tapes can be digested", 32, nil, 4)
+declare(ProtoField.bool, "features.remove", "Images can be removed", 32, nil, 8)
+declare(ProtoField.bool, "features.unsized", "Fragments can be written without their size", 32, nil, 16)
 number("algorithms", "Algorithms")
 number("algorithm", "Algorithm", ALGORITHMS)
 number("units", "Storage units")
@@ -226,7 +228,7 @@ local algorithm, digest = u32("algorithm"), counted("digest", "Digest")
 local MESSAGES = {
     [0x7FE00001] = {
         name = "FSE_GET_INFO", request = {},
-        reply = { failure, flags("features", "read", "write", "digest"), array("algorithms", algorithm) },
+        reply = { failure, flags("features", "read", "write", "digest", "remove", "unsized"), array("algorithms", algorithm) },
     },
     [0x7FE00002] = {
         name = "FSE_LIST_UNITS", request = {},
@@ -258,6 +260,7 @@ local MESSAGES = {
     },
     [0x7FE00009] = { name = "FSE_COMMIT_IMAGE", request = { unit, image, u32("fragments") }, reply = { failure } },
     [0x7FE0000A] = { name = "FSE_DISCARD_IMAGE", request = { unit, image }, reply = { failure } },
+    [0x7FE0000B] = { name = "FSE_REMOVE_IMAGE", request = { unit, image }, reply = { failure } },
     [0x7FE00010] = {
         name = "FSE_TAPE_DIGEST_START", request = { algorithm, u64("size"), u32("record_size") }, reply = { failure },
     },

@@ -41,6 +41,7 @@ from duplicator.cli.xbsa_get import get
 from duplicator.cli.xbsa_list import history, ls
 from duplicator.cli.xbsa_put import put
 from duplicator.cli.xbsa_rm import rm
+from duplicator.cli.xbsa_serve import serve as serve_xbsa
 
 __all__ = ["app", "main"]
 
@@ -127,6 +128,7 @@ _XBSA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "ls": ls,
     "rm": rm,
     "history": history,
+    "serve": serve_xbsa,
 }
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from duplicator.digests import ALGORITHMS, new_digest
+from duplicator.digests import ALGORITHMS, RunningDigest, new_digest
 from duplicator.units.fragments import ReadingFragment, WritingFragment
 from duplicator.units.images import (
     MAX_FRAGMENTS,
@@ -40,6 +41,8 @@ class _Unit:
         self._name = name
         self._writable = writable
         self._staged: dict[bytes, Staging] = {}
+        self._read = Counter[bytes]()
+        """How many fragments of an image are open."""
         self._staged_lock = threading.Lock()
         try:
             self.root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -54,10 +57,38 @@ class _Unit:
         writable = self._writable and not room.f_flag & os.ST_RDONLY
         return UnitInfo(self._name, room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize, writable)
 
-    def audit_new(self, image: bytes, size: int) -> None:
+    def open_read(self, image: bytes, fragment: int, digest: RunningDigest) -> ReadingFragment:
+        with self._staged_lock:
+            opened = open_fragment(self.root, image, fragment)
+            self._read[image] += 1
+        return ReadingFragment(opened, digest, release=lambda: self._release(image))
+
+    def _release(self, image: bytes) -> None:
+        with self._staged_lock:
+            self._read[image] -= 1
+            if not self._read[image]:
+                del self._read[image]
+
+    def remove(self, image: bytes) -> None:
+        self._audit_writable()
+        with self._staged_lock:
+            find_image(self.root, image)
+            if self._read[image] > 0:
+                raise ReplyError(Error.DEVICE_BUSY, "a fragment of the image is open")
+            taken = Staging(self.root, image)
+            try:
+                taken.take_away()
+            finally:
+                _remove(taken)
+
+    def _audit_writable(self) -> UnitInfo:
         found = self.describe()
         if not found.writable:
             raise ReplyError(Error.PERMISSION, f"unit {self._name} is not writable")
+        return found
+
+    def audit_new(self, image: bytes, size: int) -> None:
+        found = self._audit_writable()
         with refusing("image"):
             if entry_exists(self.root, image):
                 raise ReplyError(Error.FSE_IMAGE_EXISTS, "the name is taken")
@@ -168,19 +199,19 @@ class DirectoryUnits:
     def open_read(self, unit: str, image: str, fragment: int, algorithm: DigestAlgorithm) -> ReadingFragment:
         """See FileServiceBackend."""
         digest = new_digest(algorithm)
-        return ReadingFragment(open_fragment(self._unit(unit).root, component(image), fragment), digest)
+        return self._unit(unit).open_read(component(image), fragment, digest)
 
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> WritingFragment:
         """See FileServiceBackend. Names of an image's fragments must sort as their numbers do."""
         target = component(image)
         file_name = component(name) if name else b""
-        if not 0 <= fragment < MAX_FRAGMENTS or size < 0:
+        if not 0 <= fragment < MAX_FRAGMENTS or (size or 0) < 0:
             raise ReplyError(Error.ILLEGAL_ARGS, f"fragment {fragment} of {size} bytes")
         digest = new_digest(algorithm)
         place = self._unit(unit)
-        place.audit_new(target, size)
+        place.audit_new(target, size or 0)
         with place.staging(target) as staging:
             staging.audit(fragment, file_name)
             return staging.open(fragment, file_name, size, digest)
@@ -192,6 +223,10 @@ class DirectoryUnits:
     def discard(self, unit: str, image: str) -> None:
         """See FileServiceBackend."""
         self._unit(unit).discard(component(image))
+
+    def remove(self, unit: str, image: str) -> None:
+        """See FileServiceBackend. No link is followed; it is hidden first, so that no half of it is ever an image."""
+        self._unit(unit).remove(component(image))
 
 
 def _audit_unit_name(name: str) -> None:

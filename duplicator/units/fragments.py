@@ -25,10 +25,11 @@ def _records(byte_count: int, record_bytes: int) -> int:
 
 
 class ReadingFragment:
-    """A fragment as long as it was when it was opened; owns the descriptor ``opened``."""
+    """A fragment as long as it was when it was opened; owns the descriptor. ``release`` hears of its close."""
 
-    def __init__(self, opened: int, digest: RunningDigest) -> None:
+    def __init__(self, opened: int, digest: RunningDigest, *, release: Callable[[], None] | None = None) -> None:
         self._digest = digest
+        self._release: Final = release
         self._opened = opened
         self._identity = _identity(opened)
         self._size = self._identity[0]
@@ -106,6 +107,8 @@ class ReadingFragment:
         opened, self._opened = self._opened, -1
         if opened >= 0:
             os.close(opened)
+            if self._release is not None:
+                self._release()
 
 
 Release = Callable[[bool], None]
@@ -113,9 +116,9 @@ Release = Callable[[bool], None]
 
 
 class WritingFragment:
-    """A staged fragment of ``size`` announced bytes; owns the descriptor ``opened``."""
+    """A staged fragment of ``size`` announced bytes, None: of what comes; owns the descriptor ``opened``."""
 
-    def __init__(self, opened: int, size: int, digest: RunningDigest, *, release: Release) -> None:
+    def __init__(self, opened: int, size: int | None, digest: RunningDigest, *, release: Release) -> None:
         self._digest = digest
         self._opened = opened
         self._size = size
@@ -124,7 +127,7 @@ class WritingFragment:
 
     def write_records(self, records: memoryview, record_bytes: int) -> RecordsWritten:
         """Take records up to the announced size; what comes after must be zero, else IO and nothing is taken."""
-        wanted = records[: self._size - self._position]
+        wanted = records if self._size is None else records[: self._size - self._position]
         padding = records[len(wanted) :]
         if padding.tobytes().count(0) != len(padding):
             raise ReplyError(Error.IO, f"more than the announced {self._size} bytes")
@@ -149,15 +152,15 @@ class WritingFragment:
         raise ReplyError(Error.PERMISSION, "the fragment is open for writing")
 
     def status(self) -> FileStatus:
-        """Announced size, bytes stored and their digest."""
+        """Announced size (or what has come), bytes stored and their digest."""
         bytes_moved, digest = self._digest.so_far()
-        return FileStatus(self._size, bytes_moved, digest, changed=False)
+        return FileStatus(bytes_moved if self._size is None else self._size, bytes_moved, digest, changed=False)
 
     def close(self, *, keep: bool) -> None:
         """Put it on stable storage if ``keep``, else remove it. Incomplete: ILLEGAL_STATE, and it is removed."""
         if self._opened < 0:
             return
-        complete = self._position == self._size
+        complete = self._size in (None, self._position)
         kept = False
         try:
             kept = keep and complete and self._sync()

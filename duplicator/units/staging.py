@@ -122,7 +122,7 @@ class Staging:
             raise ReplyError(Error.DEVICE_BUSY, "the image is being written")
         _audit_fragment(self._kept, number, name)
 
-    def open(self, number: int, name: bytes, size: int, digest: RunningDigest) -> WritingFragment:
+    def open(self, number: int, name: bytes, size: int | None, digest: RunningDigest) -> WritingFragment:
         """A new fragment; the caller has audited it."""
         with refusing("fragment"), open_folder(self._unit, self._name) as folder:
             opened = self._create(folder, name)
@@ -184,6 +184,12 @@ class Staging:
             if problem.errno in _TAKEN:
                 raise ReplyError(Error.FSE_IMAGE_EXISTS, "the name was taken meanwhile") from problem
             raise
+
+    def take_away(self) -> None:
+        """Hide an image that is there: it is staged from now on, for :meth:`remove`. A link is moved itself."""
+        with refusing("image"), open_folder(self._unit, self._name) as folder:
+            os.rename(self._target, _IMAGE, src_dir_fd=self._unit, dst_dir_fd=folder)
+            os.fsync(self._unit)
 
     def remove(self) -> None:
         """Remove what is left; a committed image stays."""

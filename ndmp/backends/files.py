@@ -107,9 +107,12 @@ class FileServiceBackend(Protocol):
         ...
 
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> FileHandle:
-        """Open a fragment of a new image; nothing of it is visible before :meth:`commit`."""
+        """Open a fragment of a new image; nothing of it is visible before :meth:`commit`.
+
+        Without a ``size`` it is what was written when it is closed, all of it: there is no padding then.
+        """
         ...
 
     def commit(self, unit: str, image: str, fragments: int) -> None:
@@ -118,4 +121,8 @@ class FileServiceBackend(Protocol):
 
     def discard(self, unit: str, image: str) -> None:
         """Remove what was written of an image that was not committed; none is no error."""
+        ...
+
+    def remove(self, unit: str, image: str) -> None:
+        """Remove an image that is there, whole; FILE_NOT_FOUND, DEVICE_BUSY while a fragment of it is open."""
         ...

@@ -206,6 +206,57 @@ class FileServiceContract(ABC):
         service.discard(self.unit, "img")
         assert self._read(service, "img", 0) == b"again", "what is committed is not discarded"
 
+    def test_without_an_announced_size_all_that_came_is_kept(self) -> None:
+        service = self.service()
+        algorithm = self._digest(service)
+        for image, runs in (("empty", []), ("zeros", [b"abc", bytes(5)]), ("records", [b"x" * self.record_bytes] * 2)):
+            handle = service.open_write(self.unit, image, 0, "", None, algorithm)
+            for run in runs:
+                assert handle.write_records(memoryview(run), 1).records == len(run)
+            body = b"".join(runs)
+            status = handle.status()
+            assert (status.size, status.bytes_moved) == (len(body), len(body))
+            self._check_digest(algorithm, status.digest, body)
+            handle.close(keep=True)
+            service.commit(self.unit, image, 1)
+            assert self._read(service, image, 0) == body
+
+    # -- removing ------------------------------------------------------------------------------------------------
+
+    def test_what_is_removed_is_gone(self) -> None:
+        service = self.service()
+        self._put(service, "img", [("1", b"abc"), ("2", b"")] if self.fragments else [("", b"abc")])
+        self._put(service, "other", [("", b"stays")])
+        service.remove(self.unit, "img")
+        assert [image.name for image in service.images(self.unit, "", 9)] == ["other"]
+        with refused(Error.FILE_NOT_FOUND):
+            service.remove(self.unit, "img")
+        self._put(service, "img", [("", b"again")])
+        assert self._read(service, "img", 0) == b"again"
+
+    def test_what_is_no_image_is_not_removed(self) -> None:
+        service = self.service()
+        self._store(service, "new", 0, "", b"abc")
+        with refused(Error.FILE_NOT_FOUND):
+            service.remove(self.unit, "new")
+        with refused(Error.FILE_NOT_FOUND):
+            service.remove("no such unit", "new")
+        service.commit(self.unit, "new", 1)
+        for name in ("..", ".", "../unit", "/etc"):
+            with refused():
+                service.remove(self.unit, name)
+
+    def test_what_is_being_read_is_not_removed(self) -> None:
+        service = self.service()
+        self._put(service, "img", [("", b"abc")])
+        first, second = (service.open_read(self.unit, "img", 0, _NONE) for _ in range(2))
+        for handle in (first, second):
+            with refused(Error.DEVICE_BUSY):
+                service.remove(self.unit, "img")
+            handle.close(keep=False)
+            handle.close(keep=False)
+        service.remove(self.unit, "img")
+
     # -- in other words ------------------------------------------------------------------------------------------
 
     def _store(self, service: FileServiceBackend, image: str, number: int, name: str, body: bytes) -> None:

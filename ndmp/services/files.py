@@ -30,10 +30,13 @@ from ndmp.messages.extensions.fse import (
     FseOpenReadReply,
     FseOpenWrite,
     FseOpenWriteReply,
+    FseRemoveImage,
+    FseRemoveImageReply,
     FseUnit,
 )
 from ndmp.services.routes import Route, Routes
 from ndmp.services.slot import OpenFile, Slot
+from ndmp.types import ALL_ONES_64
 
 __all__ = ["MAX_LISTED", "FileService", "audit_name"]
 
@@ -67,6 +70,7 @@ class FileService:
             FseGetState: Route(self._get_state),
             FseCommitImage: Route(self._commit, blocking=True),
             FseDiscardImage: Route(self._discard, blocking=True),
+            FseRemoveImage: Route(self._remove, blocking=True),
         }
 
     def shut_down(self) -> None:
@@ -120,8 +124,9 @@ class FileService:
             audit_name(request.name)
         if request.fragment and (request.unit, request.image) not in self._uncommitted:
             raise ReplyError(Error.ILLEGAL_ARGS, "a session begins an image with fragment 0")
+        size = None if request.size == ALL_ONES_64 else request.size
         handle = self._files.open_write(
-            request.unit, request.image, request.fragment, request.name, request.size, request.algorithm
+            request.unit, request.image, request.fragment, request.name, size, request.algorithm
         )
         self._uncommitted.add((request.unit, request.image))
         self._slot.file = OpenFile(handle, FileMode.WRITE, request.algorithm)
@@ -144,7 +149,7 @@ class FileService:
             Error.NO_ERR, status.size, status.bytes_moved, status.changed, opened.algorithm, status.digest
         )
 
-    def _audit_image(self, request: FseCommitImage | FseDiscardImage) -> None:
+    def _audit_image(self, request: FseCommitImage | FseDiscardImage | FseRemoveImage) -> None:
         if self._slot.file:
             raise ReplyError(Error.DEVICE_OPENED, "close the fragment first")
         audit_name(request.unit)
@@ -164,3 +169,8 @@ class FileService:
             self._files.discard(request.unit, request.image)
             self._uncommitted.discard((request.unit, request.image))
         return FseDiscardImageReply(Error.NO_ERR)
+
+    def _remove(self, request: FseRemoveImage) -> FseRemoveImageReply:
+        self._audit_image(request)
+        self._files.remove(request.unit, request.image)
+        return FseRemoveImageReply(Error.NO_ERR)

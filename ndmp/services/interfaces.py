@@ -178,7 +178,7 @@ class Interfaces:
         files = self._host.files
         features = FseFeature.TAPE_DIGEST if self._digest else FseFeature(0)
         if files:
-            features |= FseFeature.FILES_READ | (FseFeature.FILES_WRITE if files.writable else FseFeature(0))
+            features |= FseFeature.FILES_READ | (_OF_WRITABLE if files.writable else FseFeature(0))
         algorithms = files.algorithms if files else self._host.movers.algorithms if self._host.movers else ()
         return FseGetInfoReply(Error.NO_ERR, features, tuple(algorithms))
 
@@ -198,6 +198,9 @@ class Interfaces:
 
     def _is_listening(self) -> bool:
         return self._mover is not None and self._mover.state == MoverState.LISTEN
+
+
+_OF_WRITABLE: Final = FseFeature.FILES_WRITE | FseFeature.FILES_REMOVE | FseFeature.FILES_UNSIZED
 
 
 def _interface(request: type[Request[Any]]) -> int:

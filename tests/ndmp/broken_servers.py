@@ -264,7 +264,7 @@ class AnyFragment(MemoryFiles):
 
 class AnyName(MemoryFiles):
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> MemoryFragment:
         return super().open_write(unit, image.replace("/", "").strip(".") or "x", fragment, name, size, algorithm)
 
@@ -278,7 +278,7 @@ class WithFragments(MemoryFiles):
         return self.turned(super().open_read(unit, image, fragment, algorithm))
 
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> MemoryFragment:
         return self.turned(super().open_write(unit, image, fragment, name, size, algorithm))
 
@@ -322,7 +322,7 @@ class KeepsPadding(WithFragments):
 class DropsAll(WithFragments):
     class kind(MemoryFragment):  # noqa: N801
         def write_records(self, records: memoryview, record_bytes: int) -> object:  # type: ignore[override]
-            fits = records[: self.size - len(self.contents)].tobytes()
+            fits = (records if self.size is None else records[: self.size - len(self.contents)]).tobytes()
             return super().write_records(memoryview(fits.ljust(len(records), b"\0")), record_bytes)
 
 
@@ -340,7 +340,7 @@ class CommitsHalves(MemoryFiles):
 
 class Replaces(MemoryFiles):
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> MemoryFragment:
         self.shown.pop(image, None)
         return super().open_write(unit, image, fragment, name, size, algorithm)
@@ -355,6 +355,40 @@ class DiscardsAll(MemoryFiles):
     def discard(self, unit: str, image: str) -> None:
         super().discard(unit, image)
         self.shown.pop(image, None)
+
+
+class AlwaysPads(MemoryFiles):
+    """It takes zeros at the end of a fragment for padding, also where no size was announced."""
+
+    class kind(MemoryFragment):  # noqa: N801
+        def close(self, *, keep: bool) -> None:
+            if self.size is None:
+                del self.contents[len(self.contents.rstrip(b"\0")) :]
+            super().close(keep=keep)
+
+    def open_write(
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
+    ) -> MemoryFragment:
+        opened = super().open_write(unit, image, fragment, name, size, algorithm)
+        opened.__class__ = self.kind
+        return opened
+
+
+class RemovesNothing(MemoryFiles):
+    def remove(self, unit: str, image: str) -> None:
+        self.image(unit, image)
+
+
+class RemovesAnything(MemoryFiles):
+    def remove(self, unit: str, image: str) -> None:
+        self.staged.pop(image, None)
+        self.shown.pop(image, None)
+
+
+class RemovesWhatIsRead(MemoryFiles):
+    def remove(self, unit: str, image: str) -> None:
+        self.reading.clear()
+        super().remove(unit, image)
 
 
 BROKEN_FILES: Sequence[tuple[type[MemoryFiles], str]] = (
@@ -376,5 +410,9 @@ BROKEN_FILES: Sequence[tuple[type[MemoryFiles], str]] = (
     (Replaces, "an_image_is_never_replaced"),
     (KeepsAll, "what_is_discarded_is_gone"),
     (DiscardsAll, "what_is_discarded_is_gone"),
+    (AlwaysPads, "without_an_announced_size_all_that_came_is_kept"),
+    (RemovesNothing, "what_is_removed_is_gone"),
+    (RemovesAnything, "what_is_no_image_is_not_removed"),
+    (RemovesWhatIsRead, "what_is_being_read_is_not_removed"),
 )
 """Each with the test of FileServiceContract that finds it."""

@@ -167,13 +167,13 @@ class MemoryFile:
     """An open fragment."""
 
     contents: bytearray
-    size: int
+    size: int | None
     unit: MemoryUnit
     name: tuple[str, str]
     at: int = 0
 
     def write_records(self, records: memoryview, record_bytes: int) -> RecordsWritten:
-        self.contents += records[: self.size - len(self.contents)]
+        self.contents += records if self.size is None else records[: self.size - len(self.contents)]
         return RecordsWritten(len(records) // record_bytes)
 
     def read_records(self, into: memoryview, record_bytes: int) -> RecordsRead:
@@ -186,7 +186,7 @@ class MemoryFile:
         return abs(count)
 
     def status(self) -> FileStatus:
-        return FileStatus(self.size, self.at, b"", changed=False)
+        return FileStatus(self.at if self.size is None else self.size, self.at, b"", changed=False)
 
     def close(self, *, keep: bool) -> None:
         self.unit.asked.append(f"close keep={keep}")
@@ -222,7 +222,7 @@ class MemoryUnit:
         return MemoryFile(bytearray(self.shown[image]), size, self, (unit, image))
 
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> MemoryFile:
         if image in self.shown:
             raise ReplyError(Error.FSE_IMAGE_EXISTS)
@@ -238,6 +238,11 @@ class MemoryUnit:
         del self.written[unit, image]
         if self.broken:
             raise ReplyError(Error.IO, "the unit is broken")
+
+    def remove(self, unit: str, image: str) -> None:
+        self.image(unit, image)
+        self.asked.append(f"remove {image}")
+        del self.shown[image]
 
 
 @dataclass

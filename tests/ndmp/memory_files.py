@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ndmp.backends import FileStatus, FragmentInfo, ImageInfo, ReadEnd, RecordsRead, RecordsWritten, UnitInfo
@@ -20,12 +21,13 @@ class MemoryFragment:
     """An open fragment; ``kept`` takes what was written."""
 
     contents: bytearray
-    size: int
+    size: int | None
     algorithm: DigestAlgorithm
     kept: dict[int, tuple[str, bytes]] | None = None
     place: tuple[int, str] = (0, "")
     at: int = 0
     record_bytes: int = 0
+    released: Callable[[], None] = lambda: None
 
     def read_records(self, into: memoryview, record_bytes: int) -> RecordsRead:
         self.record_bytes = record_bytes
@@ -35,6 +37,7 @@ class MemoryFragment:
         return RecordsRead(-(-len(taken) // record_bytes), len(taken), None if taken else ReadEnd.FILEMARK)
 
     def space_records(self, count: int) -> int:
+        assert self.size is not None
         ends = -(-self.size // self.record_bytes)
         here = -(-self.at // self.record_bytes)
         target = min(max(0, here + count), ends)
@@ -42,7 +45,7 @@ class MemoryFragment:
         return abs(count) - abs(target - here)
 
     def write_records(self, records: memoryview, record_bytes: int) -> RecordsWritten:
-        fits = records[: self.size - len(self.contents)]
+        fits = records if self.size is None else records[: self.size - len(self.contents)]
         if any(records[len(fits) :]):
             raise ReplyError(Error.IO, "more than was announced")
         self.contents += fits
@@ -52,13 +55,15 @@ class MemoryFragment:
     def status(self) -> FileStatus:
         covered = self.contents[: self.at]
         digest = hashlib.sha256(covered).digest() if self.algorithm else b""
-        return FileStatus(self.size, self.at, digest, changed=False)
+        return FileStatus(self.at if self.size is None else self.size, self.at, digest, changed=False)
 
     def close(self, *, keep: bool) -> None:
         kept, self.kept = self.kept, None
+        self.released()
+        self.released = lambda: None
         if kept is None or not keep:
             return
-        if len(self.contents) != self.size:
+        if self.size not in (None, len(self.contents)):
             raise ReplyError(Error.ILLEGAL_STATE, "incomplete")
         number, name = self.place
         kept[number] = name, bytes(self.contents)
@@ -70,6 +75,7 @@ class MemoryFiles:
 
     shown: dict[str, Parts] = field(default_factory=dict)
     staged: dict[str, dict[int, tuple[str, bytes]]] = field(default_factory=dict)
+    reading: Counter[str] = field(default_factory=Counter)
     algorithms: Sequence[DigestAlgorithm] = (DigestAlgorithm.SHA256,)
     writable: bool = True
 
@@ -94,10 +100,12 @@ class MemoryFiles:
         if fragment >= len(self.image(unit, image).fragments):
             raise ReplyError(Error.ILLEGAL_ARGS, "no such fragment")
         body = self.shown[image][fragment][1]
-        return MemoryFragment(bytearray(body), len(body), algorithm)
+        self.reading[image] += 1
+        done = {"released": lambda: self.reading.subtract([image])}
+        return MemoryFragment(bytearray(body), len(body), algorithm, **done)
 
     def open_write(
-        self, unit: str, image: str, fragment: int, name: str, size: int, algorithm: DigestAlgorithm
+        self, unit: str, image: str, fragment: int, name: str, size: int | None, algorithm: DigestAlgorithm
     ) -> MemoryFragment:
         self._audit_unit(unit)
         if "/" in image or image.startswith("."):
@@ -117,3 +125,9 @@ class MemoryFiles:
 
     def discard(self, unit: str, image: str) -> None:
         self.staged.pop(image, None)
+
+    def remove(self, unit: str, image: str) -> None:
+        self.image(unit, image)
+        if self.reading[image]:
+            raise ReplyError(Error.DEVICE_BUSY, "it is being read")
+        del self.shown[image]

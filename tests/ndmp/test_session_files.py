@@ -31,6 +31,8 @@ def test_what_is_no_name(name: str) -> None:
         f.FseOpenWrite(name, "new", 0, "", 1, 0),
         f.FseOpenWrite("u", name, 0, "", 1, 0),
         *([f.FseOpenWrite("u", "new", 0, name, 1, 0)] if name else []),
+        f.FseRemoveImage(name, "img"),
+        f.FseRemoveImage("u", name),
     ):
         assert driver.error(request) == Error.ILLEGAL_ARGS, request
     assert driver.unit.written == {}
@@ -47,8 +49,7 @@ def writing(image: str) -> f.FseOpenWrite:
 
 def test_features() -> None:
     driver = Driver().go(LOGIN)
-    every = FseFeature.FILES_READ | FseFeature.FILES_WRITE | FseFeature.TAPE_DIGEST
-    assert driver.ask(f.FseGetInfo()) == f.FseGetInfoReply(Error.NO_ERR, every, (SHA256,))
+    assert driver.ask(f.FseGetInfo()) == f.FseGetInfoReply(Error.NO_ERR, FseFeature(1 + 2 + 4 + 8 + 16), (SHA256,))
     driver.unit.writable = False
     assert driver.ask(f.FseGetInfo()).features == FseFeature.FILES_READ | FseFeature.TAPE_DIGEST
 
@@ -114,6 +115,24 @@ def test_an_image_of_another_session_is_left_alone() -> None:
     driver.go(f.FseDiscardImage("u", "new"))
     driver.session.shut_down()
     assert driver.unit.asked == []
+
+
+def test_an_image_that_is_removed() -> None:
+    driver = Driver().go(LOGIN, f.FseOpenRead("u", "img", 0, NONE))
+    assert driver.error(f.FseRemoveImage("u", "img")) == Error.DEVICE_OPENED
+    driver.go(KEEP, f.FseRemoveImage("u", "img"))
+    assert driver.unit.asked == ["close keep=True", "remove img"]
+    assert driver.error(f.FseRemoveImage("u", "img")) == Error.FILE_NOT_FOUND
+    driver.go(writing("new"), KEEP)
+    assert driver.error(f.FseRemoveImage("u", "new")) == Error.FILE_NOT_FOUND
+
+
+def test_a_fragment_whose_size_is_not_announced() -> None:
+    driver = Driver().go(LOGIN, f.FseOpenWrite("u", "new", 0, "", 2**64 - 1, NONE))
+    assert driver.ask(f.FseGetState()).size == 0
+    driver.go(KEEP, f.FseCommitImage("u", "new", 1))
+    driver.go(f.FseOpenWrite("u", "other", 0, "", 2**64 - 2, NONE))
+    assert driver.ask(f.FseGetState()).size == 2**64 - 2
 
 
 START = f.FseTapeDigestStart(SHA256, 10, 512)

@@ -92,6 +92,7 @@ REQUEST: dict[str, Request[Any]] = {
     "fse_state": f.FseGetState(),
     "commit": f.FseCommitImage("u", "none", 1),
     "discard": f.FseDiscardImage("u", "none"),
+    "remove": f.FseRemoveImage("u", "img"),
     "digest_start": f.FseTapeDigestStart(DigestAlgorithm.SHA256, 10, 512),
     "digest_state": f.FseTapeDigestGetState(),
     "digest_abort": f.FseTapeDigestAbort(),
@@ -179,6 +180,7 @@ fse_close         4     6        6        6      6      6       6      6      6 
 fse_state         4     6        6        6      6      6       6      6      6    0       0      6        6
 commit            4    14       14       14     14     14      14     14     14    3       3     14       14
 discard           4     0        0        0      0      0       0      0      0    3       3      0        0
+remove            4     0        0        0      0      0       0      0      0    3       3      0        0
 digest_start      4     6        0        0     19     19      19     19     19    6       6     19        0
 digest_state      4     0        0        0      0      0       0      0      0    0       0      0        0
 digest_abort      4    19       19       19     19     19      19     19     19   19      19      0       19

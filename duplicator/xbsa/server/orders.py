@@ -10,6 +10,7 @@ from duplicator.xbsa.wire import StartBackup, StartRestore, Token
 __all__ = [
     "Abandon",
     "Abandoned",
+    "Broken",
     "Commit",
     "DescribeObject",
     "Described",
@@ -164,6 +165,13 @@ class Abandoned:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """The application's end of the data channel is gone, or said nothing for too long."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """It did not work: the status of a job, and words."""
 
@@ -171,4 +179,4 @@ class Failed:
     text: str
 
 
-FromWriter: TypeAlias = Listening | Moved | Kept | Described | Shown | Abandoned | Failed
+FromWriter: TypeAlias = Listening | Moved | Kept | Described | Shown | Abandoned | Broken | Failed

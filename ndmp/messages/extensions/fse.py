@@ -33,6 +33,8 @@ __all__ = [
     "FseOpenReadReply",
     "FseOpenWrite",
     "FseOpenWriteReply",
+    "FseRemoveImage",
+    "FseRemoveImageReply",
     "FseTapeDigestAbort",
     "FseTapeDigestAbortReply",
     "FseTapeDigestContinue",
@@ -158,7 +160,7 @@ class FseOpenReadReply(Reply):
 
 @request(0x7FE00006)
 class FseOpenWrite(Request["FseOpenWriteReply"]):
-    """Open a fragment of a new image for a mover to write."""
+    """Open a fragment of a new image for a mover to write; ``size`` of all ones: what comes until the close."""
 
     unit: Text
     image: Text
@@ -233,6 +235,21 @@ class FseDiscardImage(Request["FseDiscardImageReply"]):
 @reply(0x7FE0000A)
 class FseDiscardImageReply(Reply):
     """Nothing is left of it."""
+
+    error: Error
+
+
+@request(0x7FE0000B)
+class FseRemoveImage(Request["FseRemoveImageReply"]):
+    """Remove an image that is there."""
+
+    unit: Text
+    image: Text
+
+
+@reply(0x7FE0000B)
+class FseRemoveImageReply(Reply):
+    """It is gone, all of it."""
 
     error: Error
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from duplicator.units import DirectoryUnits
 from ndmp.backends import FileServiceBackend, FragmentInfo
@@ -156,7 +160,7 @@ def test_names_and_numbers_of_fragments(root: Path, units: FileServiceBackend) -
 
 def test_a_size_with_no_room(root: Path, units: FileServiceBackend) -> None:
     free = units.units()[0].free_bytes
-    for size in (2 * free, 2**63, 2**64 - 1):
+    for size in (2 * free, 2**63, 2**64 - 2):
         refused(Error.FSE_NO_SPACE, units.open_write, "lsu", "new", 0, "", size, NONE)
     assert list(root.iterdir()) == []
 
@@ -234,12 +238,54 @@ def test_close_removes_what_was_not_committed(root: Path) -> None:
     assert list(root.iterdir()) == []
 
 
+def test_images_are_removed_and_what_is_none_is_left_alone(root: Path, units: FileServiceBackend) -> None:
+    (root / "file").write_bytes(b"x")
+    (root / "folder").mkdir()
+    (root / "folder" / "a").write_bytes(b"x")
+    for name in ("file", "folder"):
+        units.remove("lsu", name)
+    (root / "link").symlink_to(root.parent / "secret")
+    (root / "way").symlink_to(root.parent / "outside")
+    (root / "empty").mkdir()
+    os.mkfifo(root / "fifo")
+    (root / "tree").mkdir()
+    (root / "tree" / "inner").symlink_to(root.parent / "outside")
+    for name in ("link", "way", "empty", "fifo", "tree"):
+        refused(Error.BAD_FILE, units.remove, "lsu", name)
+    for name in (".", "..", "../outside", ".incoming-x"):
+        refused(Error.ILLEGAL_ARGS, units.remove, "lsu", name)
+    assert sorted(os.listdir(root)) == ["empty", "fifo", "link", "tree", "way"]
+    assert (root.parent / "secret").read_bytes() == (root.parent / "outside" / "secret").read_bytes()
+
+
+def test_a_removal_that_broke_off_leaves_no_image(
+    root: Path, units: FileServiceBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "new").mkdir()
+    (root / "new" / "a").write_bytes(b"x")
+    (root / "new" / "b").write_bytes(b"x")
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", broken)
+        units.remove("lsu", "new")
+    assert list(units.images("lsu", "", 9)) == []
+    assert len(staged(root)) == 1
+    with DirectoryUnits({"lsu": root}):
+        assert list(root.iterdir()) == []
+
+
 def test_a_unit_that_is_not_writable(root: Path) -> None:
     (root / ".incoming-old").mkdir()
     with DirectoryUnits({"lsu": root}, writable=False) as units:
         assert not units.writable
         assert not units.units()[0].writable
         refused(Error.PERMISSION, units.open_write, "lsu", "new", 0, "", 1, NONE)
+        (root / "image").write_bytes(b"x")
+        refused(Error.PERMISSION, units.remove, "lsu", "image")
+        (root / "image").unlink()
     assert [entry.name for entry in root.iterdir()] == [".incoming-old"]
 
 

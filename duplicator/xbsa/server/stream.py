@@ -1,0 +1,131 @@
+"""What a restore and a backup have in common: events from both sides, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, NoReturn
+
+from duplicator.catalog import JobState
+from duplicator.status import Status
+from duplicator.xbsa.server.codes import Code
+from duplicator.xbsa.server.job_log import JobLog
+from duplicator.xbsa.server.library_link import LibraryLink
+from duplicator.xbsa.server.orders import Failed, StreamOrder
+from duplicator.xbsa.server.processes import Child, child
+from duplicator.xbsa.server.progress import ProgressFile
+from duplicator.xbsa.wire import Attach, BeginObject, ClientStatus, Fault, Vote, WireError
+
+__all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "out_of_order"]
+
+LIBRARY: Final = "library"
+WORKER: Final = "worker"
+
+
+class StreamFault(Exception):  # noqa: N818  (what happened)
+    """The stream failed; the library is to hear of it."""
+
+    def __init__(
+        self, text: str, *, status: int = Status.CONNECTION_BROKEN, code: Code = Code.ABORT_SYSTEM_ERROR
+    ) -> None:
+        self.fault: Final = Fault(int(code), int(status), text)
+        super().__init__(text)
+
+
+class LibraryGone(Exception):  # noqa: N818  (what happened)
+    """The application is gone: the stream is aborted."""
+
+
+class Stream:
+    """The parts of one stream."""
+
+    def __init__(self, order: StreamOrder, *, progress: ProgressFile, link: LibraryLink, job: JobLog) -> None:
+        self.order: Final = order
+        self.progress: Final = progress
+        self.link: Final = link
+        self.job: Final = job
+        self._heard = asyncio.Queue[tuple[str, object]]()
+        self._held_back = list[tuple[str, object]]()
+
+    async def status(self, step: str, text: str, **fields: str | int) -> None:
+        """A step of the stream, for the progress file and the job."""
+        self.progress.tell("status", text, step=step, **fields)
+        await self.job.step(step, text)
+
+    @asynccontextmanager
+    async def worker(self, name: str, module: str, order: object, *kinds: type[Any]) -> AsyncIterator[Child]:
+        """A reader or writer, which listens; what it says is an event."""
+        async with child(name, module, order) as started:
+            hearing = asyncio.create_task(self._hear_worker(started, kinds))
+            try:
+                yield started
+            finally:
+                hearing.cancel()
+
+    async def _hear_worker(self, started: Child, kinds: tuple[type[Any], ...]) -> None:
+        try:
+            while (message := await started.hear(*kinds)) is not None:
+                self._heard.put_nowait((WORKER, message))
+            message = Failed(int(Status.CONNECTION_BROKEN), await started.how_it_ended())
+        except WireError as error:
+            message = Failed(int(Status.BAD_MESSAGE), f"the {started.name}: {error}")
+        self._heard.put_nowait((WORKER, message))
+
+    @asynccontextmanager
+    async def library(self) -> AsyncIterator[None]:
+        """The library attaches, and what it says is an event. LibraryGone."""
+        if not await self.link.attached(self.order.place.start):
+            raise LibraryGone(f"no application attached within {self.order.place.start:g} s")
+        hearing = asyncio.create_task(self._hear_library())
+        try:
+            yield
+        finally:
+            hearing.cancel()
+
+    async def _hear_library(self) -> None:
+        try:
+            while (message := await self.link.hear(Attach, BeginObject, ClientStatus, Vote)) is not None:
+                self._heard.put_nowait((LIBRARY, message))
+        except WireError as error:
+            message = StreamFault(f"the library: {error}", status=Status.BAD_MESSAGE)
+        self._heard.put_nowait((LIBRARY, message))
+
+    async def event(self, source: str | None = None, *, seconds: float | None = None) -> Any:  # noqa: ANN401
+        """What the worker or the library says next, or only one ``source``; in both cases a failure is raised.
+
+        LibraryGone, StreamFault; TimeoutError after ``seconds``.
+        """
+        async with asyncio.timeout(seconds):
+            while True:
+                came = self._next_held(source) or await self._heard.get()
+                _raise_failure(*came)
+                if source in (None, came[0]):
+                    return came[1]
+                self._held_back.append(came)
+
+    def _next_held(self, source: str | None) -> tuple[str, object] | None:
+        for at, came in enumerate(self._held_back):
+            if source in (None, came[0]):
+                return self._held_back.pop(at)
+        return None
+
+    async def end_well(self, state: JobState, status: Status, reason: str, **fields: str | int) -> None:
+        """The job's end, and the server status that the library confirms."""
+        await self.job.finish(state, status, reason)
+        self.progress.tell("server-status", reason or "done", status=0, **fields)
+
+
+def _raise_failure(source: str, message: object) -> None:
+    if message is None:
+        raise LibraryGone("the application is gone")
+    if isinstance(message, StreamFault):
+        raise message
+    if isinstance(message, Failed):
+        raise StreamFault(message.text, status=message.status)
+
+
+def out_of_order(message: object) -> NoReturn:
+    """A message that is not allowed now. StreamFault."""
+    text = f"{type(message).__name__} is not allowed now"
+    raise StreamFault(text, status=Status.BAD_MESSAGE, code=Code.INVALID_CALL_SEQUENCE)
