@@ -25,7 +25,14 @@ from duplicator.xbsa.server.roles import Kept
 from ndmp.enums import DigestAlgorithm, Error, FileDisposition, FseFeature, MoverMode
 from ndmp.errors import NdmpError, ReplyError
 
-__all__ = ["ApplianceReader", "ApplianceWriter", "appliance_of", "read_descriptor", "remove_from_appliance"]
+__all__ = [
+    "ApplianceReader",
+    "ApplianceWriter",
+    "appliance_of",
+    "is_on_appliance",
+    "read_descriptor",
+    "remove_from_appliance",
+]
 
 _BUFFER: Final = 1024 * 1024
 _LET_GO: Final = 5.0
@@ -141,6 +148,23 @@ async def read_descriptor(place: Place, image: str, deadlines: Deadlines) -> byt
         return bytes(document)
     finally:
         await holding.release()
+
+
+async def is_on_appliance(place: Place, image: str, deadlines: Deadlines) -> bool:
+    """Whether a unit has an image. JobError if it cannot be asked."""
+    step = Step.CHECK_IMAGE
+    async with open_session(place, deadlines, step=step) as session:
+        files = FileSide(session)
+        with failing_as(step, session.name):
+            await files.require(FseFeature.FILES_READ, step)
+            await files.check_unit(step)
+            try:
+                await files.image(image)
+            except ReplyError as error:
+                if error.error != Error.FILE_NOT_FOUND:
+                    raise
+                return False
+    return True
 
 
 async def remove_from_appliance(place: Place, image: str, deadlines: Deadlines) -> bool:

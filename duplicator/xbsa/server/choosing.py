@@ -12,13 +12,11 @@ from duplicator.config import Config, DiskUnit, load
 from duplicator.failures import failing_as
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
-from duplicator.xbsa.server.appliance import ApplianceReader, ApplianceWriter, appliance_of, remove_from_appliance
 from duplicator.xbsa.server.copies import choose_copy, is_on_disk
 from duplicator.xbsa.server.copies import tape_copies as copies_of
 from duplicator.xbsa.server.local_disk import ALGORITHM, LocalReader, LocalWriter, remove_local, sweep_unit
 from duplicator.xbsa.server.orders import Place, ReadOrder, WriteOrder
 from duplicator.xbsa.server.roles import ObjectReader, ObjectWriter
-from duplicator.xbsa.server.tapes import TapeObjectReader
 
 __all__ = [
     "choose_reader",
@@ -70,10 +68,15 @@ async def choose_reader(order: ReadOrder, told: Callable[[str], None]) -> AsyncI
 def _reader(
     config: Config, catalog: Catalog, found: StoredObject, chosen: DiskUnit | Copy, *, job_id: int
 ) -> ObjectReader:
+    # What speaks to hosts takes long to load, and most streams do without.
     if isinstance(chosen, Copy):
+        from duplicator.xbsa.server.tapes import TapeObjectReader
+
         return TapeObjectReader(catalog, config, chosen, job_id=job_id, found=found)
     if chosen.path is not None:
         return LocalReader(chosen.path, found)
+    from duplicator.xbsa.server.appliance import ApplianceReader, appliance_of
+
     return ApplianceReader(appliance_of(config, chosen), found)
 
 
@@ -85,6 +88,8 @@ async def choose_writer(order: WriteOrder) -> AsyncIterator[ObjectWriter]:
     if unit.path is not None:
         yield LocalWriter(unit.path)
         return
+    from duplicator.xbsa.server.appliance import ApplianceWriter, appliance_of
+
     writer = ApplianceWriter(appliance_of(config, unit), ALGORITHM)
     try:
         yield writer
@@ -97,6 +102,8 @@ async def remove_image(config: Config, unit: str, image: str) -> bool:
     found = _disk_unit(config, unit)
     if found.path is not None:
         return remove_local(found.path, image)
+    from duplicator.xbsa.server.appliance import appliance_of, remove_from_appliance
+
     return await remove_from_appliance(appliance_of(config, found), image, Deadlines())
 
 

@@ -8,17 +8,13 @@ from typing import Final, Literal, TypeAlias
 
 from duplicator.catalog import Catalog, Copy, CopyState, StoredObject
 from duplicator.config import Config, DiskUnit
-from duplicator.failures import failing_as
-from duplicator.file_side import FileSide
-from duplicator.hostlink import open_session
 from duplicator.own_thread import in_own_thread
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
 from duplicator.units import DirectoryUnits, UnitError
-from duplicator.xbsa.server.appliance import appliance_of
 from duplicator.xbsa.server.images import DATA, fragment_named
 from duplicator.xbsa.wire import Place
-from ndmp.enums import Error, FseFeature
+from ndmp.enums import Error
 from ndmp.errors import ReplyError
 
 __all__ = ["Source", "choose_copy", "is_copy_of", "is_on_disk", "places_of", "tape_copies"]
@@ -81,18 +77,10 @@ async def is_on_disk(config: Config, unit: DiskUnit, image: str, deadlines: Dead
     if unit.path is not None:
         path = unit.path
         return await in_own_thread(lambda: _is_in_folder(path, image), "look")
-    async with open_session(appliance_of(config, unit), deadlines, step=Step.CHECK_IMAGE) as session:
-        with failing_as(Step.CHECK_IMAGE, session.name):
-            files = FileSide(session)
-            await files.require(FseFeature.FILES_READ, Step.CHECK_IMAGE)
-            await files.check_unit(Step.CHECK_IMAGE)
-            try:
-                await files.image(image)
-            except ReplyError as error:
-                if error.error != Error.FILE_NOT_FOUND:
-                    raise
-                return False
-    return True
+    # What speaks to hosts takes long to load, and most streams do without.
+    from duplicator.xbsa.server.appliance import appliance_of, is_on_appliance
+
+    return await is_on_appliance(appliance_of(config, unit), image, deadlines)
 
 
 def _is_in_folder(path: Path, image: str) -> bool:
