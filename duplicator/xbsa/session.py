@@ -214,10 +214,11 @@ class Session:
         self.call("BSABeginTxn")
         try:
             yield
+            self.call("BSAEndTxn", BSA_Vote.COMMIT)
         except BaseException:
+            # Refused if it is over already; that does no harm.
             calls.BSAEndTxn(self.handle, BSA_Vote.ABORT)
             raise
-        self.call("BSAEndTxn", BSA_Vote.COMMIT)
 
     def _end_restore(self) -> None:
         try:
