@@ -32,6 +32,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 FAILED_ELSEWHERE: Final[Mapping[str, str]] = {
     "duplicator.media.holding": "VolumeInUseError",
     "duplicator.media.scanner": "ScannerError",
+    "duplicator.xbsa.session": "XbsaError",
 }
 """The same for errors of what was tried."""
 

@@ -36,6 +36,12 @@ from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
 from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
+from duplicator.cli.xbsa import xbsa
+from duplicator.cli.xbsa_get import get
+from duplicator.cli.xbsa_import import import_objects
+from duplicator.cli.xbsa_list import history, ls
+from duplicator.cli.xbsa_put import put
+from duplicator.cli.xbsa_rm import rm
 from duplicator.cli.xbsa_serve import serve as serve_xbsa
 
 __all__ = ["app", "main"]
@@ -50,7 +56,7 @@ _tape = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=cart
 _changer = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=library.changer)
 _media = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=volumes.media)
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=configuration.config)
-_xbsa = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, help="Objects of applications, by XBSA.")
+_xbsa = typer.Typer(no_args_is_help=True, rich_markup_mode=_STYLE, callback=xbsa)
 
 _COMMANDS: Final[Mapping[str, Callable[..., None]]] = {
     "demo": demo,
@@ -118,7 +124,13 @@ _MEDIA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "forget": volumes.forget,
 }
 _XBSA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
+    "put": put,
+    "get": get,
+    "ls": ls,
+    "rm": rm,
+    "history": history,
     "serve": serve_xbsa,
+    "import": import_objects,
 }
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}

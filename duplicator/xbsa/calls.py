@@ -13,7 +13,7 @@ from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.environment import API_VERSION, Environment
 from duplicator.xbsa.last_error import byte_count, call, last_text, room_for
 from duplicator.xbsa.order import Event, State
-from duplicator.xbsa.sessions import Cursor, Session, begin, current, session
+from duplicator.xbsa.session_state import Cursor, Session, begin, current, session
 from duplicator.xbsa.types import (
     LIMITS,
     BSA_ApiVersion,
@@ -268,7 +268,7 @@ def BSADeleteObject(handle: int, copy_id: BSA_UInt64 | None) -> None:
     """Delete an object when the transaction commits; until then it is found."""
     found = _session(handle, Event.DELETE_OBJECT)
     number = descriptors.copy_id_of(_given(copy_id))
-    if not found.service.has(number):
+    if found.service.one(number) is None:
         raise CallError(ReturnCode.OBJECT_NOT_FOUND, f"there is no object with copy id {number}")
     found.transaction.deletions[number] = None
     found.advance(Event.DELETE_OBJECT)

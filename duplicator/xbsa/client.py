@@ -28,6 +28,7 @@ from duplicator.xbsa.wire import (
     Go,
     History,
     HistoryFound,
+    ObjectFound,
     ObjectsFound,
     StartBackup,
     StartRestore,
@@ -61,9 +62,12 @@ class Service:
         found: ObjectsFound = self._ask(query, ObjectsFound)
         return found
 
-    def has(self, copy_id: int) -> bool:
-        """Whether this user has an object with this id."""
-        return [found.copy_id for found in self.find(FindObjects(after=copy_id - 1, limit=1)).objects] == [copy_id]
+    def one(self, copy_id: int) -> ObjectFound | None:
+        """This user's object with this id."""
+        if not copy_id:
+            return None
+        found = self.find(FindObjects(after=copy_id - 1, limit=1)).objects
+        return found[0] if found and found[0].copy_id == copy_id else None
 
     def delete(self, copy_ids: tuple[int, ...]) -> None:
         """All of them or none."""
@@ -295,7 +299,7 @@ class BackupStream(_Stream):
 
     def _are_stored(self) -> bool:
         with suppress(CallError):
-            return bool(self._copy_ids) and all(map(self._service.has, self._copy_ids))
+            return bool(self._copy_ids) and None not in map(self._service.one, self._copy_ids)
         return False
 
     def abort(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ FILE_NAME: Final = "xbsa.toml"
 FILE_VARIABLE: Final = "NDMPDUP_XBSA_CONFIG"
 """Names another file; only the process's environment has it."""
 _PREFIX: Final = "NDMPDUP_XBSA_"
+_OF_ROOT: Final = Path("/run/ndmpdup/xbsa")
 _LONGEST_SECONDS: Final = 7 * 24 * 3600.0
 
 DataPath: TypeAlias = Literal["auto", "shared-memory", "socket"]
@@ -34,7 +36,7 @@ class Settings:
     service: Path
     data: DataPath = "auto"
     source: Source = "any"
-    deadline: float = 60.0
+    deadline: float = 300.0
     start: float = 900.0
 
 
@@ -103,14 +105,20 @@ def _read(name: str, value: object, place: str) -> Any:  # noqa: ANN401  (of the
 
 
 def _usual_service() -> Path:
-    """Where `ndmpdup xbsa serve` has it for this user unless told otherwise."""
+    """Where `ndmpdup xbsa serve` has it for this user unless told otherwise: run by the user, else by root."""
     import pwd
 
-    folder = user_runtime_path("ndmpdup", appauthor=False) / "xbsa"
     try:
-        return folder / pwd.getpwuid(os.geteuid()).pw_name
+        user = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
-        return folder / str(os.geteuid())
+        user = str(os.geteuid())
+    if os.geteuid() == 0:
+        return _OF_ROOT / user
+    with warnings.catch_warnings():
+        # It warns where a login has made no folder; the service has its own in the same place then.
+        warnings.simplefilter("ignore")
+        own = user_runtime_path("ndmpdup", appauthor=False) / "xbsa" / user
+    return own if own.exists() or not (_OF_ROOT / user).exists() else _OF_ROOT / user
 
 
 def _from_file(process: Mapping[str, str]) -> dict[str, tuple[object, str]]:

@@ -1,92 +1,67 @@
-"""An application of the tests: ``python -m tests.duplicator.xbsa.application SERVICE VERB ...``; tells one JSON line.
+"""An application in a process of its own: backs up pseudo-random objects, and says what it got back.
 
-``restore ID SIZE``; ``backup PATH:SIZE...``, which commits; ``abort PATH:SIZE``; ``find``; ``hang PATH``: never ends.
+``backup PATH:SIZE[:unknown]...`` (one transaction), or ``restore COPYID...``; prints ``{"objects": [[copy id, size,
+SHA-256], ...]}``. A line on standard input lets it begin.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import random
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from typing import TextIO
 
-from duplicator.xbsa.client import Service
-from duplicator.xbsa.codes import CallError
-from duplicator.xbsa.settings import Settings
-from duplicator.xbsa.wire import FindObjects
-from tests.duplicator.xbsa.daemon_site import content_of, described
+from duplicator import xbsa
 
-_PIECE = 200_000
+_PIECE = 1 << 20
 
 
-def _restore(service: Service, words: Sequence[str]) -> dict[str, Any]:
-    stream = service.start_restore(int(words[0]))
-    try:
-        digest, size, ended = hashlib.sha256(), 0, False
-        buffer = memoryview(bytearray(_PIECE))
-        while not ended:
-            count, ended = stream.fill(buffer)
-            digest.update(buffer[:count])
-            size += count
-        stream.end()
-    finally:
-        stream.close()
-    return {"size": size, "sha256": digest.hexdigest()}
+def pieces(path: str, size: int) -> Iterator[bytes]:
+    """The object's bytes, by its path."""
+    source = random.Random(path)
+    for at in range(0, size, _PIECE):
+        yield source.randbytes(min(_PIECE, size - at))
 
 
-def _backup(service: Service, words: Sequence[str], *, commits: bool = True) -> dict[str, Any]:
-    stream = service.start_backup("client1", "")
-    try:
-        for word in words:
-            path, _, size = word.partition(":")
-            stream.begin(described(path, int(size) or 1))
-            content = memoryview(content_of(path, int(size)))
-            for at in range(0, len(content), _PIECE):
-                stream.send(content[at : at + _PIECE])
-            stream.finish()
-        if commits:
-            stream.commit()
-        else:
-            stream.abort()
-    finally:
-        stream.close()
-    return {"committed": commits}
+def back_up(session: xbsa.Session, *objects: str) -> Iterator[tuple[int, int, str]]:
+    """All in one transaction."""
+    with session.backup() as backup:
+        made = []
+        for path, size, *unknown in (each.split(":") for each in objects):
+            digest = hashlib.sha256()
+            with backup.create(path, size=None if unknown else int(size)) as file:
+                for piece in pieces(path, int(size)):
+                    digest.update(piece)
+                    file.write(piece)
+            made.append((file.copy_id, int(size), digest.hexdigest()))
+    yield from made
 
 
-def _find(service: Service) -> dict[str, Any]:
-    return {"paths": [each.descriptor.path for each in service.find(FindObjects()).objects]}
+def bring_back(session: xbsa.Session, *copy_ids: str) -> Iterator[tuple[int, int, str]]:
+    """One after the other."""
+    for copy_id in map(int, copy_ids):
+        digest, size = hashlib.sha256(), 0
+        with session.open(copy_id) as file:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                size += len(piece)
+        yield copy_id, size, digest.hexdigest()
 
 
-def _do(service: Service, verb: str, words: Sequence[str]) -> dict[str, Any]:
-    match verb:
-        case "restore":
-            return _restore(service, words)
-        case "backup":
-            return _backup(service, words)
-        case "abort":
-            return _backup(service, words, commits=False)
-        case "find":
-            return _find(service)
-        case "delete":
-            service.delete(tuple(map(int, words)))
-            return {"deleted": True}
-    raise ValueError(verb)
+def say(text: str, to: TextIO) -> None:
+    """A line."""
+    to.write(f"{text}\n")
 
 
 def main() -> None:
-    """Do what the arguments say."""
-    service = Service(Settings(Path(sys.argv[1]), deadline=15, start=15), _hush)
-    try:
-        outcome = {"ok": True} | _do(service, sys.argv[2], sys.argv[3:])
-    except CallError as error:
-        outcome = {"ok": False, "code": int(error.code), "text": str(error)}
-    sys.stdout.write(json.dumps(outcome) + "\n")
-
-
-def _hush(text: str) -> None:
-    del text
+    """Do it."""
+    verb, *words = sys.argv[1:]
+    sys.stdin.readline()
+    with xbsa.session(app_owner="round trip", told=lambda text: say(text, sys.stderr)) as session:
+        done = {"backup": back_up, "restore": bring_back}[verb](session, *words)
+        say(json.dumps({"objects": list(done)}), sys.stdout)
 
 
 if __name__ == "__main__":

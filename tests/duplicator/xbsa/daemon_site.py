@@ -58,7 +58,7 @@ class Application:
     """A process that uses the library; its one line tells how that went."""
 
     def __init__(self, site: DaemonSite, words: Sequence[str], *, user: int | None = None) -> None:
-        command = [sys.executable, "-m", "tests.duplicator.xbsa.application", str(site.place), *words]
+        command = [sys.executable, "-m", "tests.duplicator.xbsa.struck_application", str(site.place), *words]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=site.environment, cwd=ROOT, user=user
         )
@@ -142,7 +142,7 @@ class DaemonSite:
         return self.process.pid
 
     def application(self, *words: str, user: int | None = None) -> Application:
-        """An application that does this; see application.py."""
+        """An application that does this; see struck_application.py."""
         return Application(self, words, user=user)
 
     @contextmanager
