@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from duplicator.xbsa.types import BSA_DataBlock32
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["BUFFER_BYTES", "ObjectReader", "ObjectWriter"]
+__all__ = ["BUFFER_BYTES", "ObjectFile", "ObjectReader", "ObjectWriter"]
 
 BUFFER_BYTES: Final = 1 << 20
 """What small reads and writes are gathered to."""
@@ -128,3 +129,17 @@ class ObjectReader(io.RawIOBase):
             super().close()
         finally:
             self._end()
+
+
+class ObjectFile(io.BufferedReader):
+    """A stored object, buffered."""
+
+    def __init__(self, raw: ObjectReader) -> None:
+        super().__init__(raw, BUFFER_BYTES)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; an exception that is on its way out counts more than how that goes."""
+        with suppress(Exception) if kind else nullcontext():
+            self.close()
