@@ -46,6 +46,10 @@ __all__ = ["BackupStream", "RestoreStream", "Service", "Told"]
 Told = Callable[[str], None]
 """Hears what a stream is waiting for."""
 _AGAIN: Final = "end the transaction and try again; the service's log says more"
+_CANCELLED: Final = 150
+"""Status.CANCELLED of jobs, whose module the library does without."""
+_ABORTED: Final = 30.0
+"""Seconds to hear that an aborted backup left nothing."""
 _LAST_WORDS: Final = 3.0
 """Seconds to wait for the manager's reason when the data ended before its end."""
 
@@ -227,6 +231,11 @@ class RestoreStream(_Stream):
         finally:
             self.close()
 
+    def abort(self) -> None:
+        """Say that nobody cares for what came. If nobody hears it, closing says the same."""
+        with suppress(CallError):
+            self._say(ClientStatus(_CANCELLED, self.received, complete=False))
+
     def close(self) -> None:
         """See :class:`_Stream`."""
         if self._end:
@@ -308,7 +317,7 @@ class BackupStream(_Stream):
             if self._end:
                 self._end.close()
             self._say(Vote(commit=False))
-            self._hear(Voted, deadline=self._soon())
+            self._hear(Voted, deadline=Deadline(min(self._settings.deadline, _ABORTED)))
 
     def close(self) -> None:
         """See :class:`_Stream`."""

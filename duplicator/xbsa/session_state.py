@@ -134,9 +134,10 @@ class Transaction:
 
     def abort(self) -> None:
         """Leave nothing of it, whether or not the service is still there."""
-        if self.backup:
-            with suppress(Exception):
-                self.backup.abort()
+        for stream in (self.backup, self.restore):
+            if stream:
+                with suppress(Exception):
+                    stream.abort()
 
 
 class Cursor:
