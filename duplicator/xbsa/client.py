@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from duplicator.xbsa.channel import ChannelBroken, ReceivingEnd, SendingEnd, attach_receiving, attach_sending
 from duplicator.xbsa.codes import CallError, ReturnCode
@@ -155,8 +155,11 @@ class _Stream:
         try:
             yield
         except ChannelBroken as error:
-            self._last_words()
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the data broke off: {error}; {_AGAIN}") from error
+            self._explain(error)
+
+    def _explain(self, broken: ChannelBroken) -> NoReturn:
+        self._last_words()
+        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the data broke off: {broken}; {_AGAIN}") from broken
 
     def _last_words(self) -> None:
         """Raise the Fault that the manager has told, or is about to tell; else return."""
@@ -207,15 +210,18 @@ class RestoreStream(_Stream):
         """Bytes put into the buffer, which is full unless they are the last; and whether that was all."""
         assert self._end is not None
         filled = 0
-        with self._data():
+        # The hot path: nothing but the copy may take time.
+        try:
             while filled < len(into) and not self._complete:
-                count = self._end.receive(into[filled:])
+                count = self._end.receive(into[filled:] if filled else into)
                 filled += count
                 self._complete = not count
             self.received += filled
-            if not self._complete and self.received == self.size:
+            if self.received == self.size and not self._complete:
                 self._complete = not self._end.receive(memoryview(bytearray(1)))
                 self._check(self._complete, "more bytes come than the object has")
+        except ChannelBroken as error:
+            self._explain(error)
         if self._complete:
             self._check(self.size in (None, self.received), f"{self.received} bytes came of {self.size}")
         return filled, self._complete
