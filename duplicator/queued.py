@@ -19,7 +19,7 @@ from duplicator.engine import Means, run_copy
 from duplicator.equipment import Equipment
 from duplicator.mounts.protocol import Mounts, Note
 from duplicator.orders import CopyOrder
-from duplicator.plan import CopyRequest, JobResult, Place, Route, Step, StorageUnit, TapeCopy
+from duplicator.plan import CopyRequest, Deadlines, JobResult, Place, Route, Step, StorageUnit, TapeCopy
 from duplicator.recorder import Recorder, Watcher
 from duplicator.routes import choose
 from duplicator.selection import Agents, Assignment, assign_unit
@@ -46,7 +46,7 @@ def broker_of(catalog: Catalog, config: Config, equipment: Equipment) -> Broker:
 class QueuedCopies:
     """Runs queued copies by one configuration, as its agent ``agent``; drives and volumes are shared by the broker.
 
-    ``start``: how other agents are started; None: by their commands.
+    ``start``: how other agents are started; None: by their commands. ``deadlines``: of mounts.
     """
 
     def __init__(
@@ -57,12 +57,13 @@ class QueuedCopies:
         *,
         ask: Note | None = None,
         start: Callable[[AgentSpec], AgentStart] | None = None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._catalog = catalog
         self._config = config
         self._agent = agent
         self._start = start
-        self._equipment = Equipment(config, agent, catalog, ask=ask)
+        self._equipment = Equipment(config, agent, catalog, deadlines=deadlines, ask=ask)
         self._broker = broker_of(catalog, config, self._equipment)
         self._rooms: dict[str, asyncio.Semaphore] = {}
 
@@ -75,12 +76,21 @@ class QueuedCopies:
         return await run_copy(job.id, job.image, lambda recorder: self._gather(job, recorder), self._catalog, watcher)
 
     @asynccontextmanager
-    async def reading(self, copy: Copy, unit: TapeUnit, *, note: Note) -> AsyncIterator[tuple[Place, VolumeSupply]]:
-        """A drive of a tape unit and all volumes of a copy, to read them; JobError if they cannot come."""
-        need = Need(reading=Reading(copy.volumes, _names(self._equipment.drives(unit))))
-        async with self._broker.acquired(need, note=note) as grant, self._renewed(grant):
+    async def reading(
+        self, copy: Copy, *units: TapeUnit, note: Note, job_id: int | None = None, seconds: float | None = None
+    ) -> AsyncIterator[tuple[Place, VolumeSupply]]:
+        """A drive of one of these tape units and all volumes of a copy, to read them; JobError if they cannot come.
+
+        ``job_id``: the job that reads. ``seconds``: how long they may take to be free; None: for as long as it takes.
+        """
+        drives = frozenset(name for unit in units for name in _names(self._equipment.drives(unit)))
+        need = Need(reading=Reading(copy.volumes, drives), job_id=job_id)
+        async with self._broker.acquired(need, note=note, seconds=seconds) as grant, self._renewed(grant):
             assert grant.read_drive is not None
             drive = grant.read_drive
+            if job_id is not None:
+                note(f"drive {drive.name} granted")
+                self._catalog.update_job(job_id, drive=drive.name, volume=", ".join(copy.volumes))
             yield (
                 self._equipment.place(drive),
                 BrokeredVolumes(self._broker, grant, drive, self._equipment.mounts(drive)),

@@ -232,12 +232,14 @@ async def receive_all(
     step: Step,
     more: More | None = None,
     stall: float | None = None,
+    excused: Callable[[], bool] | None = None,
 ) -> None:
     """Have a mover send everything up to the filemark to this process, chunk by chunk into ``consume``.
 
     ``more`` is asked there whether the stream goes on, on another volume; then it has made the mover go on.
     ``consume`` runs in a thread of its own; what it raises ends the transfer. One that does not return is left behind:
-    it may still be in ``consume`` then, and takes nothing more. ``stall``: seconds without data, unless as usual.
+    it may still be in ``consume`` then, and takes nothing more. ``stall``: seconds without data, unless as usual;
+    while it is ``excused``, that is no standstill.
     """
     deadlines = source.session.deadlines
     stall = deadlines.stall if stall is None else stall
@@ -252,13 +254,13 @@ async def receive_all(
                 await receiving
             return receiver.received
 
-        stream = Stream(notices, received, progress, step=step, stall=stall)
+        stream = Stream(notices, received, progress, step=step, stall=stall, excused=excused)
         await source.wait_until_active()
         await source.send_all()
         await stream.end_of_source(source, more)
         await source.end_stream()
         await stream.end_of_all(source)
-        await receiver.end(receiving)
+        await receiver.end(receiving, excused)
         source.note_security(receiver.is_secure)
         progress(receiver.received)
         await source.stop()
@@ -309,9 +311,11 @@ class _Receiver:
         finally:
             self._connection.close()
 
-    async def end(self, receiving: asyncio.Future[None]) -> None:
-        """Wait until all that came is consumed; JobError after the stall deadline."""
+    async def end(self, receiving: asyncio.Future[None], excused: Callable[[], bool] | None) -> None:
+        """Wait until all that came is consumed; JobError after the stall deadline, unless it is excused then."""
         await asyncio.wait((receiving,), timeout=None if self._stall == inf else self._stall)
+        while excused is not None and excused() and not receiving.done():
+            await asyncio.wait((receiving,), timeout=self._stall)
         if not receiving.done():
             reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)

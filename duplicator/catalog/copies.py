@@ -205,6 +205,13 @@ class Copies(Transactions):
             rows = needing(session, [volumes] if isinstance(volumes, str) else volumes)
             return [row.record() for row in rows]
 
+    def copies_of_image(self, name: str) -> list[Copy]:
+        """The copies of all images of that name, oldest first."""
+        named = CopyRow.image_id.in_(select(ImageRow.id).where(ImageRow.name == name))
+        with self._transaction(writes=False) as session:
+            rows = session.scalars(select(CopyRow).where(named).order_by(CopyRow.created, CopyRow.id))
+            return [row.record() for row in rows]
+
     def copies(self) -> list[Copy]:
         """All copies, oldest first."""
         whole = selectinload(CopyRow.fragments).selectinload(FragmentRow.sections)

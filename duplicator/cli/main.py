@@ -38,6 +38,7 @@ from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
 from duplicator.cli.xbsa import xbsa
 from duplicator.cli.xbsa_get import get
+from duplicator.cli.xbsa_import import import_objects
 from duplicator.cli.xbsa_list import history, ls
 from duplicator.cli.xbsa_put import put
 from duplicator.cli.xbsa_rm import rm
@@ -129,6 +130,7 @@ _XBSA_VERBS: Final[Mapping[str, Callable[..., None]]] = {
     "rm": rm,
     "history": history,
     "serve": serve_xbsa,
+    "import": import_objects,
 }
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}

@@ -249,7 +249,7 @@ class XbsaSettings(Table):
     unit: Text | None = None
     """The disk unit that takes backups; None: there are only restores."""
     tape: NameOrNames = ()
-    """Tape units whose drives may read copies back, in order; empty: all."""
+    """Tape units whose drives may read copies back; empty: all."""
     folder: FilePath | None = None
     """Where users have their sockets; None: in the user's runtime folder."""
     users: NameOrNames = ()

@@ -229,11 +229,24 @@ class _Ring:
         access = mmap.PROT_READ | (mmap.PROT_WRITE if writes else 0)
         self._memory = mmap.mmap(file, slots * slot_bytes, mmap.MAP_SHARED, access)
         whole = memoryview(self._memory)
-        self.slots = [whole[at * slot_bytes : (at + 1) * slot_bytes] for at in range(slots)]
+        self._slots = [whole[at * slot_bytes : (at + 1) * slot_bytes] for at in range(slots)]
+        self._next = 0
+
+    @property
+    def slot(self) -> memoryview:
+        """The one whose turn it is."""
+        try:
+            return self._slots[self._next]
+        except IndexError:
+            raise ChannelBroken("this end is closed") from None
+
+    def step(self) -> None:
+        """On to the next one."""
+        self._next = (self._next + 1) % self.count
 
     def close(self) -> None:
-        # Who still has a view of a slot keeps the memory until that goes.
-        self.slots = []
+        # Another thread may have a view of a slot, and keeps the memory until it lets go of that.
+        self._slots = []
         with suppress(BufferError):
             self._memory.close()
 
@@ -244,9 +257,7 @@ class _RingSender:
     def __init__(self, stream: socket.socket, ring: _Ring, seconds: float) -> None:
         self._line = _Line(stream, seconds)
         self._ring = ring
-        self._slots = ring.slots
         self._free = ring.count
-        self._next = 0
         self._untold = bytearray()
         self._batch = max(1, ring.count // 4) * _FRAME.size
         self._freed = bytearray(MOST_SLOTS)
@@ -257,7 +268,7 @@ class _RingSender:
             with self._line.use() as stream:
                 self._tell(stream)
                 self._await_slots(stream)
-        return self._slots[self._next]
+        return self._ring.slot
 
     def _await_slots(self, stream: socket.socket) -> None:
         count = _receive_into(stream, memoryview(self._freed))
@@ -275,7 +286,7 @@ class _RingSender:
             return
         self._untold += _FRAME.pack(count)
         self._free -= 1
-        self._next = (self._next + 1) % self._ring.count
+        self._ring.step()
         self.sent += count
         if len(self._untold) >= self._batch:
             with self._line.use() as stream:
@@ -308,13 +319,11 @@ class _RingReceiver:
     def __init__(self, stream: socket.socket, ring: _Ring, seconds: float) -> None:
         self._line = _Line(stream, seconds)
         self._ring = ring
-        self._slots = ring.slots
         self._frames = bytearray(_FRAME.size * (ring.count + 1))
         self._ahead: list[int] = []
         """Frames that were received, the next one last."""
         self._rest = memoryview(b"")
         """Of the slot that is being read."""
-        self._next = 0
         self._used = 0
         self._batch = max(1, ring.count // 2)
         self._ended = False
@@ -324,33 +333,34 @@ class _RingReceiver:
         done = 0
         room = len(into)
         while done < room and not self._ended:
-            if not self._rest and not self._take_slot(waits=not done):
+            rest = self._rest or self._take_slot(waits=not done)
+            if not rest:
                 break
-            count = min(len(self._rest), room - done)
-            into[done : done + count] = self._rest[:count]
-            self._rest = self._rest[count:]
+            count = min(len(rest), room - done)
+            into[done : done + count] = rest[:count]
+            self._rest = rest[count:]
             done += count
             self.total += count
             if not self._rest:
                 self._release()
         return done
 
-    def _take_slot(self, *, waits: bool) -> bool:
-        """Begin with the next slot; False at the end, or if there is none yet and ``waits`` is False."""
+    def _take_slot(self, *, waits: bool) -> memoryview:
+        """The bytes of the next slot; none at the end, or if there is no slot yet and ``waits`` is False."""
         if not self._ahead:
             if not waits:
-                return False
+                return self._rest
             self._await_frames()
         word = self._ahead.pop()
         if word & _END:
             _audit_end(word, self.total)
             self._ended = True
-            return False
+            return self._rest
         if not 0 < word <= self._ring.slot_bytes:
             raise ChannelBroken(f"a slot of {word} bytes, where {self._ring.slot_bytes} is the most")
-        self._rest = self._slots[self._next][:word]
-        self._next = (self._next + 1) % self._ring.count
-        return True
+        taken = self._ring.slot[:word]
+        self._ring.step()
+        return taken
 
     def _await_frames(self) -> None:
         with self._line.use() as stream:

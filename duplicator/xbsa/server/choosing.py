@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from duplicator.catalog import Catalog, Copy, CopyState, StoredObject
-from duplicator.config import Config, load
-from duplicator.plan import Step
+from duplicator.config import Config, DiskUnit, load
+from duplicator.failures import failing_as
+from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
-from duplicator.xbsa.server.local_disk import LocalReader, LocalWriter, has_local, remove_local, sweep_unit
+from duplicator.xbsa.server.copies import choose_copy, is_on_disk
+from duplicator.xbsa.server.copies import tape_copies as copies_of
+from duplicator.xbsa.server.local_disk import ALGORITHM, LocalReader, LocalWriter, remove_local, sweep_unit
 from duplicator.xbsa.server.orders import Place, ReadOrder, WriteOrder
 from duplicator.xbsa.server.roles import ObjectReader, ObjectWriter
 
@@ -39,69 +42,83 @@ def open_catalog(place: Place, config: Config) -> Catalog:
     return Catalog(place.catalog or config.catalog.url)
 
 
-def _directory(config: Config, unit: str) -> Path | None:
-    """Where this machine has the images of a disk unit."""
+def _disk_unit(config: Config, unit: str) -> DiskUnit:
     found = config.storage.disk.get(unit)
     if found is None:
         reason = f"there is no disk unit {unit!r} in the configuration"
         raise JobError(Status.NO_STORAGE_UNIT, step=Step.PREPARE.value, reason=reason)
-    return found.path
-
-
-def _no_path(unit: str) -> JobError:
-    reason = f"disk unit {unit!r} has no 'path' on this machine"
-    return JobError(Status.NO_STORAGE_UNIT, step=Step.PREPARE.value, reason=reason)
+    return found
 
 
 @asynccontextmanager
 async def choose_reader(order: ReadOrder, told: Callable[[str], None]) -> AsyncIterator[ObjectReader]:
-    """The reader of an object's best copy. JobError."""
+    """The reader of an object's best copy: on disk here, on an appliance, or on tape. JobError."""
     config = configuration(order.place)
     with open_catalog(order.place, config) as catalog:
-        found = catalog.object(order.copy_id)
-        directory = _directory(config, found.unit)
-        if directory is None:
-            raise _no_path(found.unit)
-        reader = LocalReader(directory, found)
+        with failing_as(Step.PREPARE, "the catalog"):
+            found = catalog.object(order.copy_id)
+        chosen = await choose_copy(catalog, config, found, source=order.source)
+        reader = _reader(config, catalog, found, chosen, job_id=order.job_id)
         try:
             yield reader
         finally:
             await reader.close()
 
 
+def _reader(
+    config: Config, catalog: Catalog, found: StoredObject, chosen: DiskUnit | Copy, *, job_id: int
+) -> ObjectReader:
+    # What speaks to hosts takes long to load, and most streams do without.
+    if isinstance(chosen, Copy):
+        from duplicator.xbsa.server.tapes import TapeObjectReader
+
+        return TapeObjectReader(catalog, config, chosen, job_id=job_id, found=found)
+    if chosen.path is not None:
+        return LocalReader(chosen.path, found)
+    from duplicator.xbsa.server.appliance import ApplianceReader, appliance_of
+
+    return ApplianceReader(appliance_of(config, chosen), found)
+
+
 @asynccontextmanager
 async def choose_writer(order: WriteOrder) -> AsyncIterator[ObjectWriter]:
-    """The writer on a disk unit. JobError."""
+    """The writer on a disk unit, here or on an appliance. JobError."""
     config = configuration(order.place)
-    directory = _directory(config, order.unit)
-    if directory is None:
-        raise _no_path(order.unit)
-    yield LocalWriter(directory)
+    unit = _disk_unit(config, order.unit)
+    if unit.path is not None:
+        yield LocalWriter(unit.path)
+        return
+    from duplicator.xbsa.server.appliance import ApplianceWriter, appliance_of
+
+    writer = ApplianceWriter(appliance_of(config, unit), ALGORITHM)
+    try:
+        yield writer
+    finally:
+        await writer.close()
 
 
 async def remove_image(config: Config, unit: str, image: str) -> bool:
     """Remove an image of a disk unit; False when it has none of that name. JobError."""
-    directory = _directory(config, unit)
-    if directory is None:
-        raise _no_path(unit)
-    return remove_local(directory, image)
+    found = _disk_unit(config, unit)
+    if found.path is not None:
+        return remove_local(found.path, image)
+    from duplicator.xbsa.server.appliance import appliance_of, remove_from_appliance
+
+    return await remove_from_appliance(appliance_of(config, found), image, Deadlines())
 
 
 async def image_is_there(config: Config, unit: str, image: str) -> bool:
     """Whether a disk unit has an image. JobError."""
-    directory = _directory(config, unit)
-    if directory is None:
-        raise _no_path(unit)
-    return has_local(directory, image)
+    return await is_on_disk(config, _disk_unit(config, unit), image, Deadlines())
 
 
 def tape_copies(catalog: Catalog, config: Config, found: StoredObject) -> list[Copy]:
     """The copies on tape of an object's image that can be read, oldest first."""
-    return [each for each in catalog.copies() if each.image.name == found.image and each.state in _READABLE]
+    return [each for each in copies_of(catalog, found) if each.state in _READABLE]
 
 
 def sweep_staging(config: Config, unit: str) -> None:
     """Remove what killed writers staged on a unit of this machine. JobError."""
-    directory = _directory(config, unit)
+    directory = _disk_unit(config, unit).path
     if directory is not None:
         sweep_unit(directory)

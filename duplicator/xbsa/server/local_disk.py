@@ -30,7 +30,6 @@ __all__ = [
     "DESCRIPTOR_FILE",
     "LocalReader",
     "LocalWriter",
-    "has_local",
     "remove_local",
     "sweep_unit",
 ]
@@ -197,12 +196,6 @@ def _pour(source: ReceivingEnd, fragment: WritingFragment) -> int:
     finally:
         fragment.close(keep=kept)
     return size
-
-
-def has_local(directory: Path, image: str) -> bool:
-    """Whether a unit has an image. JobError."""
-    with _failing(Step.CHECK_IMAGE), _opened_unit(directory) as unit:
-        return entry_exists(unit, component(image))
 
 
 def remove_local(directory: Path, image: str) -> bool:
