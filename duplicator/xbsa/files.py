@@ -93,9 +93,10 @@ class ObjectWriter(io.BufferedIOBase):
 
 
 class ObjectReader(io.RawIOBase):
-    """A stored object; buffered by `io.BufferedReader`. ``end`` is told once when it is closed."""
+    """A stored object. ``end`` is called once when it is closed: with False when nobody cares for what came."""
 
-    def __init__(self, call: Call, end: Callable[[], None]) -> None:
+    def __init__(self, call: Call, end: Callable[[bool], None]) -> None:
+        self.abandoned = False
         self._call = call
         self._end = end
         self._complete = False
@@ -128,18 +129,20 @@ class ObjectReader(io.RawIOBase):
         try:
             super().close()
         finally:
-            self._end()
+            self._end(not self.abandoned)
 
 
 class ObjectFile(io.BufferedReader):
     """A stored object, buffered."""
 
-    def __init__(self, raw: ObjectReader) -> None:
-        super().__init__(raw, BUFFER_BYTES)
+    def __init__(self, reader: ObjectReader) -> None:
+        super().__init__(reader, BUFFER_BYTES)
+        self._reader = reader
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; an exception that is on its way out counts more than how that goes."""
+        """Close it; with an exception on its way out at once, and how that goes does not count."""
+        self._reader.abandoned = kind is not None
         with suppress(Exception) if kind else nullcontext():
             self.close()

@@ -219,11 +219,14 @@ class Session:
             calls.BSAEndTxn(self.handle, BSA_Vote.ABORT)
             raise
 
-    def _end_restore(self) -> None:
+    def _end_restore(self, confirm: bool) -> None:
+        vote = BSA_Vote.ABORT
         try:
-            self.call("BSAEndData")
+            if confirm:
+                self.call("BSAEndData")
+                vote = BSA_Vote.COMMIT
         finally:
-            calls.BSAEndTxn(self.handle, BSA_Vote.COMMIT)
+            calls.BSAEndTxn(self.handle, vote)
 
 
 class Backup:

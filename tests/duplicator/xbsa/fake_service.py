@@ -185,7 +185,7 @@ class _Stream:
             except (Died, *_GONE):
                 pass
             finally:
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def talk(self, library: socket.socket, data: socket.socket) -> None:
         def say(message: object) -> None:
