@@ -107,7 +107,8 @@ def copy_all(source: BufferedIOBase, target: Callable[[memoryview], object]) -> 
 
     room, size = memoryview(bytearray(_PIECE_BYTES)), 0
     with progress() as note:
-        while count := source.readinto(room):
+        # Not readinto: that waits for a full buffer, and a signal in the middle would be heard of when it is full.
+        while count := source.readinto1(room):
             target(room[:count])
             note(count)
             size += count

@@ -209,8 +209,13 @@ def BSAGetData(handle: int, block: BSA_DataBlock32 | None) -> ReturnCode:
     found = _session(handle, Event.GET_DATA)
     block = _given(block)
     room = blocks.room_of(block)
-    with found.transaction.restoring() as stream:
+    transaction = found.transaction
+    stream = transaction.restoring()
+    try:
         block.numBytes, complete = stream.fill(room)
+    except BaseException as error:
+        transaction.lose(error)
+        raise
     return ReturnCode.NO_MORE_DATA if complete else ReturnCode.SUCCESS
 
 
@@ -224,8 +229,7 @@ def BSAEndData(handle: int) -> None:
         found.advance(Event.END_DATA)
         return
     try:
-        with found.transaction.restoring() as restore:
-            restore.end()
+        found.transaction.restoring().end()
     finally:
         found.transaction.restore = None
         found.advance(Event.END_DATA)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from duplicator.xbsa.channel import ChannelBroken, ReceivingEnd, SendingEnd, attach_receiving, attach_sending
 from duplicator.xbsa.codes import CallError, ReturnCode
@@ -46,6 +46,10 @@ __all__ = ["BackupStream", "RestoreStream", "Service", "Told"]
 Told = Callable[[str], None]
 """Hears what a stream is waiting for."""
 _AGAIN: Final = "end the transaction and try again; the service's log says more"
+_CANCELLED: Final = 150
+"""Status.CANCELLED of jobs, whose module the library does without."""
+_ABORTED: Final = 30.0
+"""Seconds to hear that an aborted backup left nothing."""
 _LAST_WORDS: Final = 3.0
 """Seconds to wait for the manager's reason when the data ended before its end."""
 
@@ -151,8 +155,11 @@ class _Stream:
         try:
             yield
         except ChannelBroken as error:
-            self._last_words()
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the data broke off: {error}; {_AGAIN}") from error
+            self._explain(error)
+
+    def _explain(self, broken: ChannelBroken) -> NoReturn:
+        self._last_words()
+        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the data broke off: {broken}; {_AGAIN}") from broken
 
     def _last_words(self) -> None:
         """Raise the Fault that the manager has told, or is about to tell; else return."""
@@ -203,15 +210,18 @@ class RestoreStream(_Stream):
         """Bytes put into the buffer, which is full unless they are the last; and whether that was all."""
         assert self._end is not None
         filled = 0
-        with self._data():
+        # The hot path: nothing but the copy may take time.
+        try:
             while filled < len(into) and not self._complete:
-                count = self._end.receive(into[filled:])
+                count = self._end.receive(into[filled:] if filled else into)
                 filled += count
                 self._complete = not count
             self.received += filled
-            if not self._complete and self.received == self.size:
+            if self.received == self.size and not self._complete:
                 self._complete = not self._end.receive(memoryview(bytearray(1)))
                 self._check(self._complete, "more bytes come than the object has")
+        except ChannelBroken as error:
+            self._explain(error)
         if self._complete:
             self._check(self.size in (None, self.received), f"{self.received} bytes came of {self.size}")
         return filled, self._complete
@@ -226,6 +236,11 @@ class RestoreStream(_Stream):
             self._confirm(self.received if self._complete else None)
         finally:
             self.close()
+
+    def abort(self) -> None:
+        """Say that nobody cares for what came. If nobody hears it, closing says the same."""
+        with suppress(CallError):
+            self._say(ClientStatus(_CANCELLED, self.received, complete=False))
 
     def close(self) -> None:
         """See :class:`_Stream`."""
@@ -308,7 +323,7 @@ class BackupStream(_Stream):
             if self._end:
                 self._end.close()
             self._say(Vote(commit=False))
-            self._hear(Voted, deadline=self._soon())
+            self._hear(Voted, deadline=Deadline(min(self._settings.deadline, _ABORTED)))
 
     def close(self) -> None:
         """See :class:`_Stream`."""

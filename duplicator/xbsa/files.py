@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from duplicator.xbsa.types import BSA_DataBlock32
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["BUFFER_BYTES", "ObjectReader", "ObjectWriter"]
+__all__ = ["BUFFER_BYTES", "ObjectFile", "ObjectReader", "ObjectWriter"]
 
 BUFFER_BYTES: Final = 1 << 20
 """What small reads and writes are gathered to."""
@@ -92,9 +93,10 @@ class ObjectWriter(io.BufferedIOBase):
 
 
 class ObjectReader(io.RawIOBase):
-    """A stored object; buffered by `io.BufferedReader`. ``end`` is told once when it is closed."""
+    """A stored object. ``end`` is called once when it is closed: with False when nobody cares for what came."""
 
-    def __init__(self, call: Call, end: Callable[[], None]) -> None:
+    def __init__(self, call: Call, end: Callable[[bool], None]) -> None:
+        self.abandoned = False
         self._call = call
         self._end = end
         self._complete = False
@@ -127,4 +129,20 @@ class ObjectReader(io.RawIOBase):
         try:
             super().close()
         finally:
-            self._end()
+            self._end(not self.abandoned)
+
+
+class ObjectFile(io.BufferedReader):
+    """A stored object, buffered."""
+
+    def __init__(self, reader: ObjectReader) -> None:
+        super().__init__(reader, BUFFER_BYTES)
+        self._reader = reader
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; with an exception on its way out at once, and how that goes does not count."""
+        self._reader.abandoned = kind is not None
+        with suppress(Exception) if kind else nullcontext():
+            self.close()

@@ -10,7 +10,6 @@ with xbsa.session() as s:
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from duplicator.xbsa import calls, session_state
 from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.descriptors import show
 from duplicator.xbsa.environment import API_VERSION
-from duplicator.xbsa.files import BUFFER_BYTES, ObjectReader, ObjectWriter
+from duplicator.xbsa.files import ObjectFile, ObjectReader, ObjectWriter
 from duplicator.xbsa.last_error import last_text
 from duplicator.xbsa.types import (
     BSA_CopyType,
@@ -172,7 +171,7 @@ class Session:
                 raise CallError(ReturnCode.OBJECT_NOT_FOUND, f"there is no object with copy id {copy_id}")
         return _shown(found)
 
-    def open(self, copy_id: int) -> io.BufferedReader:
+    def open(self, copy_id: int) -> ObjectFile:
         """The object as a file to read from, in a transaction of its own until it is closed. XbsaError."""
         self.call("BSABeginTxn")
         try:
@@ -180,7 +179,7 @@ class Session:
         except BaseException:
             calls.BSAEndTxn(self.handle, BSA_Vote.ABORT)
             raise
-        return io.BufferedReader(ObjectReader(self.call, self._end_restore), BUFFER_BYTES)
+        return ObjectFile(ObjectReader(self.call, self._end_restore))
 
     def delete(self, *copy_ids: int) -> None:
         """Delete these objects, all or none. XbsaError."""
@@ -220,11 +219,14 @@ class Session:
             calls.BSAEndTxn(self.handle, BSA_Vote.ABORT)
             raise
 
-    def _end_restore(self) -> None:
+    def _end_restore(self, confirm: bool) -> None:
+        vote = BSA_Vote.ABORT
         try:
-            self.call("BSAEndData")
+            if confirm:
+                self.call("BSAEndData")
+                vote = BSA_Vote.COMMIT
         finally:
-            calls.BSAEndTxn(self.handle, BSA_Vote.COMMIT)
+            calls.BSAEndTxn(self.handle, vote)
 
 
 class Backup:

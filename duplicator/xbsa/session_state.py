@@ -111,19 +111,19 @@ class Transaction:
             self.close()
             raise
 
-    @contextmanager
-    def restoring(self) -> Iterator[RestoreStream]:
+    def restoring(self) -> RestoreStream:
         """The stream of the object; once something failed in it, everything does, with the same reason."""
         if self.failure:
             raise self.failure
         assert self.restore is not None
-        try:
-            yield self.restore
-        except BaseException as error:
-            text = str(error) or type(error).__name__
-            self.failure = error if isinstance(error, CallError) else CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
+        return self.restore
+
+    def lose(self, error: BaseException) -> None:
+        """Something failed in the stream of the object."""
+        text = str(error) or type(error).__name__
+        self.failure = error if isinstance(error, CallError) else CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
+        if self.restore:
             self.restore.close()
-            raise
 
     def close(self) -> None:
         """Let go of the streams."""
@@ -134,9 +134,10 @@ class Transaction:
 
     def abort(self) -> None:
         """Leave nothing of it, whether or not the service is still there."""
-        if self.backup:
-            with suppress(Exception):
-                self.backup.abort()
+        for stream in (self.backup, self.restore):
+            if stream:
+                with suppress(Exception):
+                    stream.abort()
 
 
 class Cursor:

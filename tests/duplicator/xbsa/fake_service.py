@@ -61,13 +61,16 @@ class Died(Exception):  # noqa: N818  (what happened)
 class FakeService:
     """``faults``: what is answered at a step. ``dies``: steps behind which nobody answers any more.
 
-    ``short``: bytes that are missing at the end of a restore.
+    ``short``: bytes that are missing at the end. ``waits``: steps that wait for ``go_on``. ``began``: data flows.
     """
 
     folder: Path
     objects: dict[int, tuple[ObjectFound, bytes]] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
     dies: set[str] = field(default_factory=set)
+    waits: set[str] = field(default_factory=set)
+    go_on: threading.Event = field(default_factory=threading.Event)
+    began: threading.Event = field(default_factory=threading.Event)
     server_status: int = 0
     short: int = 0
     page: int = 50
@@ -182,7 +185,7 @@ class _Stream:
             except (Died, *_GONE):
                 pass
             finally:
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def talk(self, library: socket.socket, data: socket.socket) -> None:
         def say(message: object) -> None:
@@ -267,6 +270,10 @@ class _Stream:
             yield connection, hello.shared_memory
 
     def step(self, name: str) -> None:
+        if name in ("taking", "half"):
+            self.service.began.set()
+        if name in self.service.waits:
+            self.service.go_on.wait(timeout=60)
         if name in self.service.dies:
             raise Died
         if name in self.service.faults:

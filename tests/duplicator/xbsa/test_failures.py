@@ -14,6 +14,7 @@ from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.local_sockets import listen
 from duplicator.xbsa.types import BSA_DataBlock32, BSA_ObjectDescriptor, BSA_UInt64, BSA_Vote
 from duplicator.xbsa.wire import Fault
+from tests.duplicator.processes import wait_until
 from tests.duplicator.xbsa.fake_service import FakeService
 from tests.duplicator.xbsa.steps import OK, begin, block, create, everything, get, new_object, put, start, words
 
@@ -165,6 +166,15 @@ def test_abort_succeeds_whoever_is_gone(service: FakeService) -> None:
     calls.BSASendData(handle, block(CONTENT))
     assert calls.BSAEndTxn(handle, BSA_Vote.ABORT) == OK
     assert calls.BSABeginTxn(handle) == OK
+
+
+def test_an_aborted_restore_is_told(service: FakeService) -> None:
+    service.store("/one", CONTENT)
+    handle = begin()
+    get(handle, 1)
+    assert calls.BSAEndTxn(handle, BSA_Vote.ABORT) == OK
+    wait_until(lambda: bool(service.statuses), "the status of the application")
+    assert [(status.status, status.complete) for status in service.statuses] == [(150, False)]
 
 
 def test_less_arrived_than_was_sent(service: FakeService) -> None:
