@@ -130,6 +130,14 @@ class Place:
         assert ended.code == 0, ended.err
         assert self.objects() == before
 
+    def check_deleted(self, images: set[str]) -> None:
+        """Nothing of them is on disk or needed on tape."""
+        assert self.objects() == {}
+        assert images.isdisjoint(path.name for path in self.unit.iterdir())
+        with Catalog(self.site.catalog) as catalog:
+            copies = [copy for image in images for copy in catalog.copies_of_image(image)]
+        assert {copy.state for copy in copies} == {CopyState.EXPIRED}
+
     def check_left(self) -> None:
         """Nothing is held, staged or unfinished."""
         with Catalog(self.site.catalog) as catalog:
@@ -186,6 +194,9 @@ def test_a_unit_that_only_its_file_service_reaches(place: Place) -> None:
     place.check_left()
     place.forget_objects([int(copy_id) for copy_id in place.objects() if str(copy_id) not in ids])
     place.check_known_again()
+    images = {one.image for one in place.objects().values()}
+    service.run("delete", *ids)
+    place.check_deleted(images)
     service.stop()
 
 
