@@ -27,6 +27,7 @@ DEADLINE: Final = 40.0
 """Seconds in which every application has to end, whatever dies."""
 ROOT: Final = Path(__file__).parents[3]
 HOOKS: Final = Path(__file__).parent / "hooks"
+_PIECE: Final = 10_000_019
 _MARK: Final = "XBSA_SITE"
 _CONFIG: Final = """\
 [catalog]
@@ -45,8 +46,9 @@ idle = "20s"
 
 
 def content_of(path: str, size: int) -> bytes:
-    """The bytes of an object, by its path."""
-    return random.Random(path).randbytes(size)
+    """The bytes of an object, by its path; they repeat, but at no round distance."""
+    piece = random.Random(path).randbytes(min(size, _PIECE))
+    return (piece * (size // _PIECE + 1))[:size]
 
 
 def described(path: str, size: int) -> Descriptor:
