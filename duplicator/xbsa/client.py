@@ -90,7 +90,7 @@ class Service:
         """A stream whose data flows."""
         stream = RestoreStream(self, self._ask(StartRestore(copy_id, self.settings.source), StreamStarted))
         try:
-            stream.await_data()
+            stream.await_data(copy_id)
         except BaseException:
             stream.close()
             raise
@@ -114,8 +114,9 @@ class _Stream:
         self._starting = Deadline(self._settings.start)
         try:
             with _manager():
-                self._progress.wait_for("sockets", deadline=self._starting)
-                self._name = _connect(self._folder / "name", self._starting)
+                sockets = self._progress.wait_for("sockets", deadline=self._starting).fields
+                self._data_path = self._folder / str(sockets.get("data", "data"))
+                self._name = _connect(self._folder / str(sockets.get("name", "name")), self._starting)
         except BaseException:
             self._progress.close()
             raise
@@ -148,6 +149,10 @@ class _Stream:
 
     def _soon(self) -> Deadline:
         return Deadline(self._settings.deadline)
+
+    def _late(self) -> Deadline:
+        """For what takes time at the other end, such as to bring an object to stable storage."""
+        return Deadline(max(self._settings.deadline, self._settings.start))
 
     @contextmanager
     def _data(self) -> Iterator[None]:
@@ -193,13 +198,14 @@ class RestoreStream(_Stream):
     _complete = False
     _end: ReceivingEnd | None = None
 
-    def await_data(self) -> None:
+    def await_data(self, copy_id: int) -> None:
         """Wait for the drive, the volume and whatever else it takes, then for the data."""
         go: Go = self._hear(Go, deadline=self._starting)
+        self._check(go.copy_id == copy_id, f"object {go.copy_id} comes, and {copy_id} was asked for")
         self.size = go.size
         with self._data():
             self._end = attach_receiving(
-                self._folder / "data",
+                self._data_path,
                 go.token,
                 shared_memory=self._shared_memory,
                 start=self._settings.deadline,
@@ -232,7 +238,7 @@ class RestoreStream(_Stream):
             if not self._complete and self._end:
                 self._end.close()
             self._say(ClientStatus(0, self.received, self._complete))
-            self._hear(Ended, deadline=self._soon())
+            self._hear(Ended, deadline=self._late())
             self._confirm(self.received if self._complete else None)
         finally:
             self.close()
@@ -272,7 +278,7 @@ class BackupStream(_Stream):
         self._sent = 0
         with self._data():
             self._end = attach_sending(
-                self._folder / "data",
+                self._data_path,
                 begun.token,
                 shared_memory=self._shared_memory,
                 start=self._settings.deadline,
@@ -293,7 +299,7 @@ class BackupStream(_Stream):
         with self._data():
             self._end.finish()
         self._say(ClientStatus(0, self._sent))
-        ended: Ended = self._hear(Ended, deadline=self._soon())
+        ended: Ended = self._hear(Ended, deadline=self._late())
         self._end.close()
         if ended.size != self._sent:
             text = f"{self._sent} bytes went out, {ended.size} arrived; {_AGAIN}"
@@ -303,7 +309,7 @@ class BackupStream(_Stream):
         """All objects, or none: then CallError."""
         try:
             self._say(Vote(commit=True))
-            voted: Voted = self._hear(Voted, deadline=self._soon())
+            voted: Voted = self._hear(Voted, deadline=self._late())
             if not voted.committed:
                 raise CallError(ReturnCode.TRANSACTION_ABORTED)
             self._confirm(None)

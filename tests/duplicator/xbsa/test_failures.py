@@ -101,6 +101,41 @@ def test_restores_that_are_short(service: FakeService) -> None:
     assert calls.BSAEndData(handle) == LOST
 
 
+def test_another_object_comes(service: FakeService) -> None:
+    service.store("/one", CONTENT)
+    service.astray = 1
+    assert get_object(begin()) == LOST
+    assert "object 2 comes, and 1 was asked for" in words()
+
+
+@pytest.mark.parametrize("way", ["auto", "socket"])
+def test_who_says_nothing_is_not_awaited_for_ever(service: FakeService, way: str) -> None:
+    service.store("/one", CONTENT)
+    handle = start(f"NDMPDUP_XBSA_DATA={way}", "NDMPDUP_XBSA_DEADLINE=0.5", "NDMPDUP_XBSA_START=0.5")
+    assert calls.BSABeginTxn(handle) == OK
+    cases = [("go", "no answer within 0.5 s"), ("half", "says nothing for 0.5 s"), ("ended", "no answer within 0.5 s")]
+    for step, text in cases:
+        service.waits = {step}
+        code = get_object(handle)
+        if step != "go":
+            assert code == OK, words()
+            code, _ = get_all(handle)
+        if step == "ended":
+            assert code == ReturnCode.NO_MORE_DATA
+            code = calls.BSAEndData(handle)
+        assert code == LOST
+        assert text in words()
+        service.go_on.set()
+        calls.BSAEndTxn(handle, BSA_Vote.ABORT)
+        assert calls.BSABeginTxn(handle) == OK
+        service.go_on.clear()
+    service.waits = {"taken"}
+    *codes, voted = back_up(handle)
+    assert (codes[-1], voted) == (LOST, ReturnCode.TRANSACTION_ABORTED)
+    service.go_on.set()
+    assert 2 not in service.objects
+
+
 def test_restores_whose_end_is_bad(service: FakeService) -> None:
     """All bytes came, and still the service's verdict counts."""
     service.store("/one", CONTENT)
