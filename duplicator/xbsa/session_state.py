@@ -17,7 +17,8 @@ from duplicator.xbsa.settings import Settings, find_settings
 from duplicator.xbsa.types import BSA_ObjectOwner
 
 if TYPE_CHECKING:
-    from duplicator.xbsa.client import BackupStream, RestoreStream, Service
+    from duplicator.xbsa.client import Service
+    from duplicator.xbsa.streams import BackupStream, RestoreStream
     from duplicator.xbsa.wire import FindObjects, ObjectFound
 
 __all__ = ["Session", "begin", "current", "session"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from duplicator.xbsa import calls, client, session_state
+from duplicator.xbsa import calls, dialogue, session_state, streams
 from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.local_sockets import listen
 from duplicator.xbsa.types import BSA_DataBlock32, BSA_ObjectDescriptor, BSA_UInt64, BSA_Vote
@@ -25,7 +25,7 @@ FAULT = Fault(0x4D, 2001, "no drive is free: run `ndmpdup changer` and look")
 
 @pytest.fixture(autouse=True)
 def no_long_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_LAST_WORDS", 0.5)
+    monkeypatch.setattr(streams, "_LAST_WORDS", 0.5)
 
 
 def get_object(handle: int) -> ReturnCode:
@@ -255,7 +255,7 @@ def test_a_service_that_says_nothing(tmp_path: Path) -> None:
 
 def test_a_service_of_another_user(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ours nor root's: nothing is told to it."""
-    monkeypatch.setattr(client, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(dialogue, "peer_uid", lambda _: os.geteuid() + 1)
     handle = begin()
     code = calls.BSAQueryObject(handle, everything(), BSA_ObjectDescriptor())
     assert code == ReturnCode.AUTHENTICATION_FAILURE
