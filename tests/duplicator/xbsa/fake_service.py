@@ -62,7 +62,7 @@ class FakeService:
     """``faults``: what is answered at a step. ``dies``: steps behind which nobody answers any more.
 
     ``short``: bytes that are missing at the end. ``astray``: another object comes. ``began``: data flows.
-    ``waits``: steps that wait for ``go_on``.
+    ``waits``: steps that wait for ``go_on``. ``miscounted``: by how many bytes the server status differs.
     """
 
     folder: Path
@@ -75,6 +75,7 @@ class FakeService:
     server_status: int = 0
     short: int = 0
     astray: int = 0
+    miscounted: int = 0
     page: int = 50
     requests: list[Request] = field(default_factory=list)
     statuses: list[ClientStatus] = field(default_factory=list)
@@ -229,7 +230,7 @@ class _Stream:
         self.service.statuses.append(status)
         self.step("ended")
         say(Ended(len(content)))
-        self.tell("server-status", status=self.service.server_status, bytes=len(content))
+        self.tell("server-status", status=self.service.server_status, bytes=len(content) + self.service.miscounted)
 
     def backup(self, say: Say, hear: Hear, data: socket.socket) -> None:
         while True:

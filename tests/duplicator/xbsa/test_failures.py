@@ -142,6 +142,7 @@ def test_restores_whose_end_is_bad(service: FakeService) -> None:
     handle = begin()
     ways: list[tuple[Callable[[], object], str]] = [
         (lambda: setattr(service, "server_status", 85), "status 85"),
+        (lambda: setattr(service, "miscounted", 1), f"{len(CONTENT)} bytes here, {len(CONTENT) + 1} at the service"),
         (lambda: fail(service, "ended", "death"), "manager"),
         (lambda: fail(service, "ended", "fault"), FAULT.text),
     ]
@@ -151,7 +152,7 @@ def test_restores_whose_end_is_bad(service: FakeService) -> None:
         break_it()
         assert calls.BSAEndData(handle) in (LOST, ReturnCode.ACCESS_FAILURE)
         assert text in words()
-        service.server_status = 0
+        service.server_status = service.miscounted = 0
 
 
 BACKUP_STEPS = ("StartBackup", "started", "sockets", "attached", "begin", "taking", "taken", "vote")
