@@ -1,6 +1,7 @@
-"""An application of the tests: ``python -m tests.duplicator.xbsa.struck_application SERVICE VERB ...``; tells one JSON line.
+"""An application that may be killed, ``python -m tests.duplicator.xbsa.struck_application SERVICE VERB ...``.
 
-``restore ID SIZE``; ``backup PATH:SIZE...``, which commits; ``abort PATH:SIZE``; ``find``; ``hang PATH``: never ends.
+Verbs: ``restore ID``; ``backup PATH:SIZE...``, which commits; ``abort PATH:SIZE``; ``find``; ``delete ID...``. It tells
+one line of JSON.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _find(service: Service) -> dict[str, Any]:
     return {"paths": [each.descriptor.path for each in service.find(FindObjects()).objects]}
 
 
-def _do(service: Service, verb: str, words: Sequence[str]) -> dict[str, Any]:
+def do(service: Service, verb: str, words: Sequence[str]) -> dict[str, Any]:
     match verb:
         case "restore":
             return _restore(service, words)
@@ -79,7 +80,7 @@ def main() -> None:
     """Do what the arguments say."""
     service = Service(Settings(Path(sys.argv[1]), deadline=15, start=15), _hush)
     try:
-        outcome = {"ok": True} | _do(service, sys.argv[2], sys.argv[3:])
+        outcome = {"ok": True} | do(service, sys.argv[2], sys.argv[3:])
     except CallError as error:
         outcome = {"ok": False, "code": int(error.code), "text": str(error)}
     sys.stdout.write(json.dumps(outcome) + "\n")
