@@ -66,11 +66,11 @@ class Session:
     def advance(self, event: Event) -> None:
         """The call was successful."""
         self.state = TABLE[self.state][event]
-        if self.state in (State.SESSION, State.NO_SESSION):
-            self.transaction.close()
-            self.transaction = Transaction(self)
         if self.state is State.NO_SESSION:
             _open.pop(self.handle, None)
+        if self.state in (State.SESSION, State.NO_SESSION):
+            over, self.transaction = self.transaction, Transaction(self)
+            over.close()
 
     def change(self, name: str, value: str) -> None:
         """Another value in the environment; CallError within a transaction, or if it is fixed."""
