@@ -1,31 +1,17 @@
-"""The library's end of the service: requests, and the two kinds of streams. Failures are CallErrors with words."""
+"""Requests of the library to the service, each on a connection of its own. Failures are CallErrors with words."""
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from duplicator.xbsa.channel import ChannelBroken, ReceivingEnd, SendingEnd, attach_receiving, attach_sending
-from duplicator.xbsa.codes import CallError, ReturnCode
-from duplicator.xbsa.local_sockets import Deadline, LineError, connect, peer_uid, read_line, send_line
-from duplicator.xbsa.progress_file import ProgressError, ProgressFile
+from duplicator.xbsa.dialogue import expect, open_socket, reaching
+from duplicator.xbsa.local_sockets import Deadline, send_line
 from duplicator.xbsa.settings import Settings
+from duplicator.xbsa.streams import BackupStream, RestoreStream, Told
 from duplicator.xbsa.wire import (
-    Attach,
-    BeginObject,
-    Begun,
-    ClientStatus,
     Deleted,
     DeleteObjects,
-    Descriptor,
-    Ended,
-    Fault,
     FindObjects,
-    Go,
     History,
     HistoryFound,
     ObjectFound,
@@ -33,29 +19,14 @@ from duplicator.xbsa.wire import (
     StartBackup,
     StartRestore,
     StreamStarted,
-    Vote,
-    Voted,
-    Wait,
-    WireError,
     pack,
-    unpack,
 )
 
-__all__ = ["BackupStream", "RestoreStream", "Service", "Told"]
-
-Told = Callable[[str], None]
-"""Hears what a stream is waiting for."""
-_AGAIN: Final = "end the transaction and try again; the service's log says more"
-_CANCELLED: Final = 150
-"""Status.CANCELLED of jobs, whose module the library does without."""
-_ABORTED: Final = 30.0
-"""Seconds to hear that an aborted backup left nothing."""
-_LAST_WORDS: Final = 3.0
-"""Seconds to wait for the manager's reason when the data ended before its end."""
+__all__ = ["Service"]
 
 
 class Service:
-    """Requests on the request socket, each on a connection of its own."""
+    """The request daemon, as one user sees it."""
 
     def __init__(self, settings: Settings, told: Told) -> None:
         self.settings: Final = settings
@@ -84,13 +55,15 @@ class Service:
 
     def start_backup(self, host: str, policy: str) -> BackupStream:
         """A stream whose manager is attached to."""
-        return BackupStream(self, self._ask(StartBackup(host, policy), StreamStarted))
+        started: StreamStarted = self._ask(StartBackup(host, policy), StreamStarted)
+        return BackupStream(started, self.settings, self.told, is_stored=lambda number: self.one(number) is not None)
 
     def start_restore(self, copy_id: int) -> RestoreStream:
         """A stream whose data flows."""
-        stream = RestoreStream(self, self._ask(StartRestore(copy_id, self.settings.source), StreamStarted))
+        started: StreamStarted = self._ask(StartRestore(copy_id, self.settings.source), StreamStarted)
+        stream = RestoreStream(started, self.settings, self.told)
         try:
-            stream.await_data()
+            stream.await_data(copy_id)
         except BaseException:
             stream.close()
             raise
@@ -98,288 +71,6 @@ class Service:
 
     def _ask(self, request: object, answer: type[Any]) -> Any:  # noqa: ANN401  (an ``answer``)
         deadline = Deadline(self.settings.deadline)
-        with _reaching(self.settings.service), _connect(self.settings.service / "request", deadline) as stream:
+        with reaching(self.settings.service), open_socket(self.settings.service / "request", deadline) as stream:
             send_line(stream, pack(request), deadline=deadline)
-            return _expect(stream, answer, deadline=deadline)
-
-
-class _Stream:
-    """What both kinds share: the progress file, and the name socket to the manager."""
-
-    def __init__(self, service: Service, started: StreamStarted) -> None:
-        self._settings = service.settings
-        self._told = service.told
-        self._folder = Path(started.folder)
-        self._progress = ProgressFile(self._folder / "progress")
-        self._starting = Deadline(self._settings.start)
-        try:
-            with _manager():
-                self._progress.wait_for("sockets", deadline=self._starting)
-                self._name = _connect(self._folder / "name", self._starting)
-        except BaseException:
-            self._progress.close()
-            raise
-        try:
-            self._say(Attach(started.token))
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Let go; without the end of a transaction before it, the manager aborts."""
-        self._name.close()
-        self._progress.close()
-
-    def _say(self, message: object) -> None:
-        with _manager():
-            try:
-                send_line(self._name, pack(message), deadline=self._soon())
-            except OSError:
-                self._last_words()
-                raise
-
-    def _hear(self, *expected: type[Any], deadline: Deadline) -> Any:  # noqa: ANN401  (one of ``expected``)
-        with _manager():
-            while True:
-                message = _expect(self._name, Wait, *expected, deadline=deadline)
-                if not isinstance(message, Wait):
-                    return message
-                self._told(message.text)
-
-    def _soon(self) -> Deadline:
-        return Deadline(self._settings.deadline)
-
-    @contextmanager
-    def _data(self) -> Iterator[None]:
-        """What breaks the channel has a reason, which the manager knows better."""
-        try:
-            yield
-        except ChannelBroken as error:
-            self._explain(error)
-
-    def _explain(self, broken: ChannelBroken) -> NoReturn:
-        self._last_words()
-        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the data broke off: {broken}; {_AGAIN}") from broken
-
-    def _last_words(self) -> None:
-        """Raise the Fault that the manager has told, or is about to tell; else return."""
-        deadline = Deadline(_LAST_WORDS)
-        with suppress(LineError, WireError, OSError):
-            while True:
-                _expect(self._name, Wait, deadline=deadline)
-
-    @property
-    def _shared_memory(self) -> bool:
-        return self._settings.data != "socket"
-
-    def _confirm(self, moved: int | None) -> None:
-        """The server status, which the manager writes last; CallError unless it and the byte count say success."""
-        with _manager():
-            fields = self._progress.wait_for("server-status", deadline=self._soon()).fields
-        if fields.get("status") != 0:
-            text = f"the service ended with status {fields.get('status')}; `ndmpdup status` says what that means"
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
-        if moved is not None and fields.get("bytes", moved) != moved:
-            text = f"{moved} bytes here, {fields['bytes']} at the service; {_AGAIN}"
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
-
-
-class RestoreStream(_Stream):
-    """Brings one object."""
-
-    size: int | None = None
-    """As announced."""
-    received = 0
-    _complete = False
-    _end: ReceivingEnd | None = None
-
-    def await_data(self) -> None:
-        """Wait for the drive, the volume and whatever else it takes, then for the data."""
-        go: Go = self._hear(Go, deadline=self._starting)
-        self.size = go.size
-        with self._data():
-            self._end = attach_receiving(
-                self._folder / "data",
-                go.token,
-                shared_memory=self._shared_memory,
-                start=self._settings.deadline,
-                seconds=self._settings.start,
-            )
-
-    def fill(self, into: memoryview) -> tuple[int, bool]:
-        """Bytes put into the buffer, which is full unless they are the last; and whether that was all."""
-        assert self._end is not None
-        filled = 0
-        # The hot path: nothing but the copy may take time.
-        try:
-            while filled < len(into) and not self._complete:
-                count = self._end.receive(into[filled:] if filled else into)
-                filled += count
-                self._complete = not count
-            self.received += filled
-            if self.received == self.size and not self._complete:
-                self._complete = not self._end.receive(memoryview(bytearray(1)))
-                self._check(self._complete, "more bytes come than the object has")
-        except ChannelBroken as error:
-            self._explain(error)
-        if self._complete:
-            self._check(self.size in (None, self.received), f"{self.received} bytes came of {self.size}")
-        return filled, self._complete
-
-    def end(self) -> None:
-        """Exchange statuses, as the last thing; not complete: the rest is not wanted."""
-        try:
-            if not self._complete and self._end:
-                self._end.close()
-            self._say(ClientStatus(0, self.received, self._complete))
-            self._hear(Ended, deadline=self._soon())
-            self._confirm(self.received if self._complete else None)
-        finally:
-            self.close()
-
-    def abort(self) -> None:
-        """Say that nobody cares for what came. If nobody hears it, closing says the same."""
-        with suppress(CallError):
-            self._say(ClientStatus(_CANCELLED, self.received, complete=False))
-
-    def close(self) -> None:
-        """See :class:`_Stream`."""
-        if self._end:
-            self._end.close()
-        super().close()
-
-    def _check(self, holds: bool, text: str) -> None:
-        if not holds:
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"{text}; {_AGAIN}")
-
-
-class BackupStream(_Stream):
-    """Takes the objects of one transaction."""
-
-    _end: SendingEnd | None = None
-    _sent = 0
-
-    def __init__(self, service: Service, started: StreamStarted) -> None:
-        super().__init__(service, started)
-        self._service = service
-        self._copy_ids: list[int] = []
-
-    def begin(self, descriptor: Descriptor) -> Begun:
-        """The next object; its data may come."""
-        self._say(BeginObject(descriptor))
-        begun: Begun = self._hear(Begun, deadline=self._starting if self._end is None else self._soon())
-        self._copy_ids.append(begun.copy_id)
-        self._sent = 0
-        with self._data():
-            self._end = attach_sending(
-                self._folder / "data",
-                begun.token,
-                shared_memory=self._shared_memory,
-                start=self._settings.deadline,
-                seconds=self._settings.start,
-            )
-        return begun
-
-    def send(self, chunk: memoryview) -> None:
-        """The next bytes of the object."""
-        assert self._end is not None
-        with self._data():
-            self._end.send(chunk)
-        self._sent += chunk.nbytes
-
-    def finish(self) -> None:
-        """The object is whole here; the service says that it is there."""
-        assert self._end is not None
-        with self._data():
-            self._end.finish()
-        self._say(ClientStatus(0, self._sent))
-        ended: Ended = self._hear(Ended, deadline=self._soon())
-        self._end.close()
-        if ended.size != self._sent:
-            text = f"{self._sent} bytes went out, {ended.size} arrived; {_AGAIN}"
-            raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
-
-    def commit(self) -> None:
-        """All objects, or none: then CallError."""
-        try:
-            self._say(Vote(commit=True))
-            voted: Voted = self._hear(Voted, deadline=self._soon())
-            if not voted.committed:
-                raise CallError(ReturnCode.TRANSACTION_ABORTED)
-            self._confirm(None)
-        except CallError:
-            # Who died behind the commit has committed: the catalog is what counts.
-            if not self._are_stored():
-                raise
-
-    def _are_stored(self) -> bool:
-        with suppress(CallError):
-            return bool(self._copy_ids) and None not in map(self._service.one, self._copy_ids)
-        return False
-
-    def abort(self) -> None:
-        """Leave nothing. If nobody answers, closing says the same."""
-        with suppress(CallError):
-            if self._end:
-                self._end.close()
-            self._say(Vote(commit=False))
-            self._hear(Voted, deadline=Deadline(min(self._settings.deadline, _ABORTED)))
-
-    def close(self) -> None:
-        """See :class:`_Stream`."""
-        if self._end:
-            self._end.close()
-        super().close()
-
-
-def _connect(path: Path, deadline: Deadline) -> socket.socket:
-    """A connection to a process of ours or of root; CallError when another user is there."""
-    stream = connect(path, seconds=deadline.left() or 0.001)
-    try:
-        if (uid := peer_uid(stream)) not in (0, os.geteuid()):
-            raise CallError(ReturnCode.AUTHENTICATION_FAILURE, f"{path} is served by user {uid}, whom we do not trust")
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-def _expect(stream: socket.socket, *expected: type[Any], deadline: Deadline) -> Any:  # noqa: ANN401
-    """The next message; a Fault becomes its CallError."""
-    line, files = read_line(stream, deadline=deadline)
-    for each in files:
-        os.close(each)
-    message = unpack(line, Fault, *expected)
-    if isinstance(message, Fault):
-        raise CallError(_code(message.code), message.text)
-    return message
-
-
-def _code(number: int) -> ReturnCode:
-    known = number != ReturnCode.SUCCESS and number in ReturnCode.__members__.values()
-    return ReturnCode(number) if known else ReturnCode.ABORT_SYSTEM_ERROR
-
-
-@contextmanager
-def _reaching(service: Path) -> Iterator[None]:
-    """Around a request."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-        text = f"no service at {service}: run `ndmpdup xbsa serve`, or say where it is by NDMPDUP_XBSA_SERVICE"
-        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text) from error
-    except PermissionError as error:
-        text = f"{service} is not for this user: {error.strerror}"
-        raise CallError(ReturnCode.ACCESS_FAILURE, text) from error
-    except (LineError, WireError, OSError) as error:
-        text = f"the service at {service} gave no answer: {error}; is `ndmpdup xbsa serve` well, and of this version?"
-        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text) from error
-
-
-@contextmanager
-def _manager() -> Iterator[None]:
-    """Around what is said to the stream's manager."""
-    try:
-        yield
-    except (LineError, WireError, ProgressError, OSError) as error:
-        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, f"the stream's manager: {error}; {_AGAIN}") from error
+            return expect(stream, answer, deadline=deadline)

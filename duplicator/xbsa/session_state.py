@@ -17,7 +17,8 @@ from duplicator.xbsa.settings import Settings, find_settings
 from duplicator.xbsa.types import BSA_ObjectOwner
 
 if TYPE_CHECKING:
-    from duplicator.xbsa.client import BackupStream, RestoreStream, Service
+    from duplicator.xbsa.client import Service
+    from duplicator.xbsa.streams import BackupStream, RestoreStream
     from duplicator.xbsa.wire import FindObjects, ObjectFound
 
 __all__ = ["Session", "begin", "current", "session"]
@@ -65,11 +66,11 @@ class Session:
     def advance(self, event: Event) -> None:
         """The call was successful."""
         self.state = TABLE[self.state][event]
-        if self.state in (State.SESSION, State.NO_SESSION):
-            self.transaction.close()
-            self.transaction = Transaction(self)
         if self.state is State.NO_SESSION:
             _open.pop(self.handle, None)
+        if self.state in (State.SESSION, State.NO_SESSION):
+            over, self.transaction = self.transaction, Transaction(self)
+            over.close()
 
     def change(self, name: str, value: str) -> None:
         """Another value in the environment; CallError within a transaction, or if it is fixed."""

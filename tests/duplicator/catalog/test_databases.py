@@ -27,7 +27,7 @@ def test_file_and_folder_are_for_the_user_alone(tmp_path: Path, monkeypatch: pyt
 
 def test_plain_sql_reads_it(catalog: Catalog, url: str) -> None:
     start(catalog)
-    assert sql(url, "SELECT version FROM schema_version") == [(2,)]
+    assert sql(url, "SELECT version FROM schema_version") == [(3,)]
     assert sql(url, "SELECT state, CAST(started AS TEXT) FROM jobs")[0][1].startswith("2026-11-22 12:00:00")
 
 
@@ -63,7 +63,7 @@ def test_tables_of_others_are_left_alone(url: str) -> None:
 
 def test_another_version_is_refused_and_left_alone(url: str) -> None:
     Catalog(url).close()
-    for version, words in ((3, "newer program"), (0, "bring up 1")):
+    for version, words in ((4, "newer program"), (0, "bring up 1")):
         sql(url, "UPDATE schema_version SET version = :version", version=version)
         with pytest.raises(CatalogError, match=f"version {version}.*{words}"):
             Catalog(url)

@@ -1,7 +1,7 @@
 """An application in a process of its own: backs up pseudo-random objects, and says what it got back.
 
-``backup PATH:SIZE[:unknown]...`` (one transaction), or ``restore COPYID...``; prints ``{"objects": [[copy id, size,
-SHA-256], ...]}``. A line on standard input lets it begin.
+``backup PATH:SIZE[:unknown]...`` (one transaction), ``restore COPYID...`` or ``delete COPYID...``; prints
+``{"objects": [[copy id, size, SHA-256], ...]}``. A line on standard input lets it begin.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def bring_back(session: xbsa.Session, *copy_ids: str) -> Iterator[tuple[int, int
         yield copy_id, size, digest.hexdigest()
 
 
+def delete(session: xbsa.Session, *copy_ids: str) -> Iterator[tuple[int, int, str]]:
+    """All in one transaction."""
+    session.delete(*map(int, copy_ids))
+    return iter(())
+
+
 def say(text: str, to: TextIO) -> None:
     """A line."""
     to.write(f"{text}\n")
@@ -60,7 +66,7 @@ def main() -> None:
     verb, *words = sys.argv[1:]
     sys.stdin.readline()
     with xbsa.session(app_owner="round trip", told=lambda text: say(text, sys.stderr)) as session:
-        done = {"backup": back_up, "restore": bring_back}[verb](session, *words)
+        done = {"backup": back_up, "restore": bring_back, "delete": delete}[verb](session, *words)
         say(json.dumps({"objects": list(done)}), sys.stdout)
 
 

@@ -17,8 +17,8 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("NDMPDUP_XBSA_SERVICE", str(tmp_path / "service"))
-    monkeypatch.setenv("NDMPDUP_XBSA_DEADLINE", "10")
-    monkeypatch.setenv("NDMPDUP_XBSA_START", "10")
+    monkeypatch.setenv("NDMPDUP_XBSA_DEADLINE", "60")
+    monkeypatch.setenv("NDMPDUP_XBSA_START", "60")
 
 
 @pytest.fixture

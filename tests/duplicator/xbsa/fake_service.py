@@ -61,7 +61,8 @@ class Died(Exception):  # noqa: N818  (what happened)
 class FakeService:
     """``faults``: what is answered at a step. ``dies``: steps behind which nobody answers any more.
 
-    ``short``: bytes that are missing at the end. ``waits``: steps that wait for ``go_on``. ``began``: data flows.
+    ``short``: bytes that are missing at the end. ``astray``: another object comes. ``began``: data flows.
+    ``waits``: steps that wait for ``go_on``. ``miscounted``: by how many bytes the server status differs.
     """
 
     folder: Path
@@ -73,6 +74,8 @@ class FakeService:
     began: threading.Event = field(default_factory=threading.Event)
     server_status: int = 0
     short: int = 0
+    astray: int = 0
+    miscounted: int = 0
     page: int = 50
     requests: list[Request] = field(default_factory=list)
     statuses: list[ClientStatus] = field(default_factory=list)
@@ -209,7 +212,7 @@ class _Stream:
         found, content = self.service.objects[copy_id]
         self.step("go")
         token = secrets.token_hex(32)
-        say(Go(token, found.copy_id, len(content)))
+        say(Go(token, found.copy_id + self.service.astray, len(content)))
         with self.data(data, token) as (connection, shared):
             end = offer_sending(connection, shared_memory=shared, seconds=10)
             half = len(content) // 2
@@ -227,7 +230,7 @@ class _Stream:
         self.service.statuses.append(status)
         self.step("ended")
         say(Ended(len(content)))
-        self.tell("server-status", status=self.service.server_status, bytes=len(content))
+        self.tell("server-status", status=self.service.server_status, bytes=len(content) + self.service.miscounted)
 
     def backup(self, say: Say, hear: Hear, data: socket.socket) -> None:
         while True:

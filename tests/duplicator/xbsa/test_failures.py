@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from duplicator.xbsa import calls, client, session_state
+from duplicator.xbsa import calls, dialogue, session_state, streams
 from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.local_sockets import listen
 from duplicator.xbsa.types import BSA_DataBlock32, BSA_ObjectDescriptor, BSA_UInt64, BSA_Vote
@@ -25,7 +25,7 @@ FAULT = Fault(0x4D, 2001, "no drive is free: run `ndmpdup changer` and look")
 
 @pytest.fixture(autouse=True)
 def no_long_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_LAST_WORDS", 0.5)
+    monkeypatch.setattr(streams, "_LAST_WORDS", 0.5)
 
 
 def get_object(handle: int) -> ReturnCode:
@@ -101,12 +101,48 @@ def test_restores_that_are_short(service: FakeService) -> None:
     assert calls.BSAEndData(handle) == LOST
 
 
+def test_another_object_comes(service: FakeService) -> None:
+    service.store("/one", CONTENT)
+    service.astray = 1
+    assert get_object(begin()) == LOST
+    assert "object 2 comes, and 1 was asked for" in words()
+
+
+@pytest.mark.parametrize("way", ["auto", "socket"])
+def test_who_says_nothing_is_not_awaited_for_ever(service: FakeService, way: str) -> None:
+    service.store("/one", CONTENT)
+    handle = start(f"NDMPDUP_XBSA_DATA={way}", "NDMPDUP_XBSA_DEADLINE=0.5", "NDMPDUP_XBSA_START=0.5")
+    assert calls.BSABeginTxn(handle) == OK
+    cases = [("go", "no answer within 0.5 s"), ("half", "says nothing for 0.5 s"), ("ended", "no answer within 0.5 s")]
+    for step, text in cases:
+        service.waits = {step}
+        code = get_object(handle)
+        if step != "go":
+            assert code == OK, words()
+            code, _ = get_all(handle)
+        if step == "ended":
+            assert code == ReturnCode.NO_MORE_DATA
+            code = calls.BSAEndData(handle)
+        assert code == LOST
+        assert text in words()
+        service.go_on.set()
+        calls.BSAEndTxn(handle, BSA_Vote.ABORT)
+        assert calls.BSABeginTxn(handle) == OK
+        service.go_on.clear()
+    service.waits = {"taken"}
+    *codes, voted = back_up(handle)
+    assert (codes[-1], voted) == (LOST, ReturnCode.TRANSACTION_ABORTED)
+    service.go_on.set()
+    assert 2 not in service.objects
+
+
 def test_restores_whose_end_is_bad(service: FakeService) -> None:
     """All bytes came, and still the service's verdict counts."""
     service.store("/one", CONTENT)
     handle = begin()
     ways: list[tuple[Callable[[], object], str]] = [
         (lambda: setattr(service, "server_status", 85), "status 85"),
+        (lambda: setattr(service, "miscounted", 1), f"{len(CONTENT)} bytes here, {len(CONTENT) + 1} at the service"),
         (lambda: fail(service, "ended", "death"), "manager"),
         (lambda: fail(service, "ended", "fault"), FAULT.text),
     ]
@@ -116,7 +152,7 @@ def test_restores_whose_end_is_bad(service: FakeService) -> None:
         break_it()
         assert calls.BSAEndData(handle) in (LOST, ReturnCode.ACCESS_FAILURE)
         assert text in words()
-        service.server_status = 0
+        service.server_status = service.miscounted = 0
 
 
 BACKUP_STEPS = ("StartBackup", "started", "sockets", "attached", "begin", "taking", "taken", "vote")
@@ -220,7 +256,7 @@ def test_a_service_that_says_nothing(tmp_path: Path) -> None:
 
 def test_a_service_of_another_user(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ours nor root's: nothing is told to it."""
-    monkeypatch.setattr(client, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(dialogue, "peer_uid", lambda _: os.geteuid() + 1)
     handle = begin()
     code = calls.BSAQueryObject(handle, everything(), BSA_ObjectDescriptor())
     assert code == ReturnCode.AUTHENTICATION_FAILURE

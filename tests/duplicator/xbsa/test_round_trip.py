@@ -117,6 +117,27 @@ class Place:
             assert copy.state is CopyState.VALID
             return copy.volumes
 
+    def forget_objects(self, copy_ids: list[int]) -> None:
+        """The catalog does not know them any more."""
+        with Catalog(self.site.catalog) as catalog:
+            assert catalog.drop_objects(copy_ids) == len(copy_ids)
+
+    def check_known_again(self, *options: str) -> None:
+        """What the catalog has lost comes back as it was."""
+        before = self.objects()
+        self.forget_objects(list(before))
+        ended = self.site.run("xbsa", "import", "disk1", *options, "--config", self.by_ndmp)
+        assert ended.code == 0, ended.err
+        assert self.objects() == before
+
+    def check_deleted(self, images: set[str]) -> None:
+        """Nothing of them is on disk or needed on tape."""
+        assert self.objects() == {}
+        assert images.isdisjoint(path.name for path in self.unit.iterdir())
+        with Catalog(self.site.catalog) as catalog:
+            copies = [copy for image in images for copy in catalog.copies_of_image(image)]
+        assert {copy.state for copy in copies} == {CopyState.EXPIRED}
+
     def check_left(self) -> None:
         """Nothing is held, staged or unfinished."""
         with Catalog(self.site.catalog) as catalog:
@@ -150,6 +171,7 @@ def test_from_tape_once_the_disk_copy_is_gone(place: Place) -> None:
     assert len(place.volumes_of(int(ids[-1]))) == 2
     assert together([place.service.application("restore", copy_id) for copy_id in ids]) == made
     place.check_left()
+    place.check_known_again("--from-tape")
 
 
 def together(applications: list[subprocess.Popen[str]]) -> Objects:
@@ -170,6 +192,11 @@ def test_a_unit_that_only_its_file_service_reaches(place: Place) -> None:
     place.to_tape()
     assert service.run("restore", ids[-1], NDMPDUP_XBSA_SOURCE="tape") == made[-1:]
     place.check_left()
+    place.forget_objects([int(copy_id) for copy_id in place.objects() if str(copy_id) not in ids])
+    place.check_known_again()
+    images = {one.image for one in place.objects().values()}
+    service.run("delete", *ids)
+    place.check_deleted(images)
     service.stop()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -146,6 +148,47 @@ def test_an_application_that_wants_no_more(place: Place) -> None:
     target = Taking()
     place.read(target, place.found)
     assert target.ended
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from duplicator.catalog import Catalog, JobKind
+from duplicator.config import load
+from duplicator.xbsa.server.tapes import TapeObjectReader
+from tests.duplicator.xbsa.ends import Taking
+
+def silent():
+    print("flows", flush=True)
+    sys.stdin.read()
+
+async def story():
+    catalog = Catalog(sys.argv[1])
+    job = catalog.start_job(JobKind.RESTORE, image="big", source="", target="")
+    (copy,) = catalog.copies_of_image("big")
+    reader = TapeObjectReader(catalog, load(Path(sys.argv[2])), copy, job_id=job)
+    await reader.ready(lambda _: None)
+    await reader.feed(Taking(silent))
+
+asyncio.run(story())
+"""
+
+
+def test_a_reader_that_is_killed_keeps_nothing(place: Place) -> None:
+    words = [sys.executable, "-c", KILLED, place.site.catalog, str(place.file)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "flows\n"
+        with place.catalog as catalog:
+            assert len(catalog.leases()) == 3
+        process.kill()
+    place.check_given_back()
+    with place.catalog as catalog:
+        (dead,) = catalog.mark_dead_jobs()
+        assert dead.step == "move data"
+    target = Taking()
+    place.read(target, place.found)
+    assert bytes(target.content) == place.content
 
 
 def test_a_volume_that_stays_in_use(place: Place) -> None:
