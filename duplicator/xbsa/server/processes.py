@@ -84,7 +84,8 @@ async def child(
 ) -> AsyncIterator[Child]:
     """Run a module, with its order or without one yet; it has ended when the block has, or is killed. OSError.
 
-    ``goodbye``: seconds until then. ``session``: it leads one of its own, and its standard error can be read until the last of that is gone.
+    ``goodbye``: seconds until then. ``session``: it leads one of its own, and its standard error can be read until the
+    last process of that is gone.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module),
