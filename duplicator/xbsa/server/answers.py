@@ -10,8 +10,8 @@ from typing import Final, Literal, cast
 from duplicator.catalog import Catalog, CatalogError, Copy, ObjectQuery, ObjectState, StoredObject
 from duplicator.config import Config
 from duplicator.status import JobError
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.server.choosing import image_is_there, remove_image, tape_copies
-from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.wire import (
     PAGE,
     Answer,
@@ -81,7 +81,7 @@ class Answers:
         found = [await self.object(copy_id) for copy_id in request.copy_ids]
         if None in found:
             missing = request.copy_ids[found.index(None)]
-            return Fault(Code.OBJECT_NOT_FOUND, 0, f"there is no object {missing}; nothing was deleted")
+            return Fault(ReturnCode.OBJECT_NOT_FOUND, 0, f"there is no object {missing}; nothing was deleted")
         objects = [each for each in found if each is not None]
         copies = [copy.id for each in objects for copy in await asyncio.to_thread(self._copies, each)]
         if copies:

@@ -18,10 +18,10 @@ from typing import Final
 from duplicator.catalog import Catalog, CatalogError
 from duplicator.config import Config
 from duplicator.status import Status
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.local_sockets import listen, peer_uid
 from duplicator.xbsa.server.answers import Answers
 from duplicator.xbsa.server.cleaning import clean_abandoned
-from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.server.folders import (
     REQUEST,
     FolderError,
@@ -131,7 +131,7 @@ class Daemon:
         try:
             name = pwd.getpwuid(uid).pw_name
         except KeyError:
-            return Fault(Code.AUTHENTICATION_FAILURE, 0, f"user {uid} has no name on this machine")
+            return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"user {uid} has no name on this machine")
         answers = Answers(self._catalog, self._config, None if uid == 0 else name)
         try:
             match request:
@@ -145,19 +145,21 @@ class Daemon:
                     refused = await self._audit(request, answers)
                     return refused or await self._start(request, place=place, owner=owner, uid=uid, user=name)
         except CatalogError as error:
-            return Fault(Code.ABORT_SYSTEM_ERROR, int(Status.CATALOG_FAILED), str(error))
+            return Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.CATALOG_FAILED), str(error))
 
     async def _audit(self, request: StartBackup | StartRestore, answers: Answers) -> Fault | None:
         if self._ending:
-            return Fault(Code.ACCESS_FAILURE, 0, "the request daemon ends")
+            return Fault(ReturnCode.ACCESS_FAILURE, 0, "the request daemon ends")
         if len(self._streams) >= MOST_STREAMS:
-            return Fault(Code.ACCESS_FAILURE, 0, f"{MOST_STREAMS} streams run already; try again when one has ended")
+            return Fault(
+                ReturnCode.ACCESS_FAILURE, 0, f"{MOST_STREAMS} streams run already; try again when one has ended"
+            )
         if isinstance(request, StartBackup):
             if self._settings.unit is None:
                 text = "no disk unit takes backups: name one as 'unit' in [xbsa] of ndmpdup.toml, then restart"
-                return Fault(Code.ACCESS_FAILURE, int(Status.NO_STORAGE_UNIT), text)
+                return Fault(ReturnCode.ACCESS_FAILURE, int(Status.NO_STORAGE_UNIT), text)
         elif await answers.object(request.copy_id) is None:
-            return Fault(Code.OBJECT_NOT_FOUND, 0, f"there is no object {request.copy_id}")
+            return Fault(ReturnCode.OBJECT_NOT_FOUND, 0, f"there is no object {request.copy_id}")
         return None
 
     async def _start(
@@ -180,7 +182,9 @@ class Daemon:
         self._streams.add(running)
         running.add_done_callback(self._streams.discard)
         if trouble := await started:
-            return Fault(Code.ABORT_SYSTEM_ERROR, 0, f"the stream does not start: {trouble}; see the daemon's log")
+            return Fault(
+                ReturnCode.ABORT_SYSTEM_ERROR, 0, f"the stream does not start: {trouble}; see the daemon's log"
+            )
         return StreamStarted(str(folder), order.token)
 
     async def _run(self, order: StreamOrder, folder: Path, started: asyncio.Future[str]) -> None:
@@ -226,13 +230,13 @@ class _Door:
         uid = peer_uid(stream)
         if uid not in (self._owner, 0):
             _log.warning("user %d is refused at %s", uid, self._place)
-            return Fault(Code.AUTHENTICATION_FAILURE, 0, f"this is not the socket of user {uid}")
+            return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"this is not the socket of user {uid}")
         try:
             async with asyncio.timeout(_HELLO):
                 line = await reader.readline()
             request: Request = unpack(line, StartBackup, StartRestore, FindObjects, DeleteObjects, History)
         except (WireError, ValueError, TimeoutError) as error:
-            return Fault(Code.ABORT_SYSTEM_ERROR, int(Status.BAD_MESSAGE), f"no request came: {error}")
+            return Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.BAD_MESSAGE), f"no request came: {error}")
         return await self._daemon.answer(request, place=self._place, owner=self._owner, uid=uid)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 from duplicator.catalog import Catalog, CatalogError, JobKind, JobState, StoredObject
 from duplicator.config import Config
 from duplicator.status import Status
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.server.cleaning import clean
-from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.server.describing import document_of
 from duplicator.xbsa.server.folders import DATA, NAME
 from duplicator.xbsa.server.local_disk import ALGORITHM
@@ -177,7 +177,7 @@ class Backup:
             await self._stream.status("shown", "the images are there")
             await self._store(writer)
         except StreamFault as error:
-            raise StreamFault(str(error), status=error.fault.status, code=Code.TRANSACTION_ABORTED) from error
+            raise StreamFault(str(error), status=error.fault.status, code=ReturnCode.TRANSACTION_ABORTED) from error
         await self._stream.status("stored", "the objects are in the catalog")
 
     async def _store(self, writer: Child) -> None:

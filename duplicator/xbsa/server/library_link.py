@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.local_sockets import listen, peer_uid
-from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.server.folders import NAME
 from duplicator.xbsa.server.orders import Place
 from duplicator.xbsa.wire import LONGEST_LINE_BYTES, Attach, Fault, WireError, pack, unpack
@@ -62,14 +62,14 @@ class LibraryLink:
     async def _refusal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Fault | None:
         stream: socket.socket = writer.get_extra_info("socket")
         if (uid := peer_uid(stream)) not in (self._place.uid, 0):
-            return Fault(Code.AUTHENTICATION_FAILURE, 0, f"the stream is not one of user {uid}")
+            return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"the stream is not one of user {uid}")
         try:
             async with asyncio.timeout(_HELLO):
                 hello: Attach = unpack(await reader.readline(), Attach)
         except (WireError, ValueError, OSError) as error:
-            return Fault(Code.AUTHENTICATION_FAILURE, 0, f"no Attach came: {error}")
+            return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"no Attach came: {error}")
         if self._token is None or not hmac.compare_digest(hello.token, self._token):
-            return Fault(Code.AUTHENTICATION_FAILURE, 0, "the token is wrong or was used before")
+            return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, "the token is wrong or was used before")
         return None
 
     async def hear(self, *expected: type[Any]) -> Any:  # noqa: ANN401  (one of ``expected``)

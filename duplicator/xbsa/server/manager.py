@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from duplicator.xbsa.server.codes import Code
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.server.folders import DATA, NAME, PROGRESS, acting_as
 from duplicator.xbsa.server.library_link import LibraryLink
 from duplicator.xbsa.server.orders import Listening, StreamOrder
@@ -73,7 +73,7 @@ async def _run(order: StreamOrder, progress: ProgressFile, link: LibraryLink, wo
             await _until_end(stream, catalog, config)
     except (CatalogError, ConfigError) as error:
         _log.warning("%s", error)
-        fault = Fault(Code.ABORT_SYSTEM_ERROR, int(Status.CATALOG_FAILED), str(error))
+        fault = Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.CATALOG_FAILED), str(error))
         await _tell_fault(order, progress, link, fault)
 
 
@@ -114,7 +114,7 @@ async def _ending(
         text = "the request daemon ended the stream"
         await clean()
         await stream.job.finish(JobState.CANCELLED, Status.CANCELLED, text)
-        await stream.link.tell(Fault(Code.ABORT_SYSTEM_ERROR, int(Status.CANCELLED), text))
+        await stream.link.tell(Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.CANCELLED), text))
         raise
     except (StreamFault, WireError, CatalogError, OSError) as error:
         fault = _fault(error)
@@ -132,9 +132,9 @@ def _fault(error: Exception) -> Fault:
         return error.fault
     if isinstance(error, TimeoutError):
         text = str(error) or "a drive, a volume or a process was not there in time"
-        return Fault(Code.ABORT_SYSTEM_ERROR, int(Status.CONNECTION_TIMED_OUT), text)
+        return Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.CONNECTION_TIMED_OUT), text)
     status = Status.CATALOG_FAILED if isinstance(error, CatalogError) else Status.BAD_MESSAGE
-    return Fault(Code.ABORT_SYSTEM_ERROR, int(status), str(error))
+    return Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(status), str(error))
 
 
 async def _tell_fault(order: StreamOrder, progress: ProgressFile, link: LibraryLink, fault: Fault) -> None:

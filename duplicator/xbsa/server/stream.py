@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from duplicator.catalog import JobState
 from duplicator.status import Status
-from duplicator.xbsa.server.codes import Code
+from duplicator.xbsa.codes import ReturnCode
 from duplicator.xbsa.server.job_log import JobLog
 from duplicator.xbsa.server.library_link import LibraryLink
 from duplicator.xbsa.server.orders import Failed, StreamOrder
@@ -27,7 +27,7 @@ class StreamFault(Exception):  # noqa: N818  (what happened)
     """The stream failed; the library is to hear of it."""
 
     def __init__(
-        self, text: str, *, status: int = Status.CONNECTION_BROKEN, code: Code = Code.ABORT_SYSTEM_ERROR
+        self, text: str, *, status: int = Status.CONNECTION_BROKEN, code: ReturnCode = ReturnCode.ABORT_SYSTEM_ERROR
     ) -> None:
         self.fault: Final = Fault(int(code), int(status), text)
         super().__init__(text)
@@ -132,4 +132,4 @@ def _raise_failure(source: str, message: object) -> None:
 def out_of_order(message: object) -> NoReturn:
     """A message that is not allowed now. StreamFault."""
     text = f"{type(message).__name__} is not allowed now"
-    raise StreamFault(text, status=Status.BAD_MESSAGE, code=Code.INVALID_CALL_SEQUENCE)
+    raise StreamFault(text, status=Status.BAD_MESSAGE, code=ReturnCode.INVALID_CALL_SEQUENCE)
