@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["MOST_SLOTS", "ChannelBroken", "Ring", "RingReceiver", "RingSender", "SocketReceiver", "SocketSender"]
 
 MOST_SLOTS: Final = 255
-_SOCKET_BYTES: Final = 256 << 10
+_SOCKET_BYTES: Final = 512 << 10
 """Sent at once where there is no shared memory."""
 _FRAME: Final = struct.Struct("!Q")
 _END: Final = 1 << 63

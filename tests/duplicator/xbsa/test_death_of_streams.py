@@ -45,7 +45,7 @@ RESTORE = (
     step("go"),
     Point("reader_main", "call", "duplicator.xbsa.server.door:DataDoor.admit"),
     Point("reader_main", "call", READ, 2),
-    Point("reader_main", "call", READ, 30),
+    Point("reader_main", "call", READ, 12),
     step("client-status"),
     step("server-status"),
 )
@@ -82,7 +82,7 @@ USUALLY = {"go", "client-status", "shown"} | {point.name for point in (*RESTORE,
 def cases(points: tuple[Point, ...]) -> list[ParameterSet]:
     """Every point with every victim that is there."""
     return [
-        pytest.param(point, victim, marks=() if point.name in USUALLY and point.number < 30 else pytest.mark.long)
+        pytest.param(point, victim, marks=() if point.name in USUALLY and point.number < 10 else pytest.mark.long)
         for point in points
         for victim in VICTIMS
         if not (victim == "worker" and point.name in WITHOUT_WORKER | AFTER_WORKER)
