@@ -214,10 +214,10 @@ def test_a_slow_application_is_no_standstill(unit: Path) -> None:
     chunks: list[bool] = []
 
     def slowly() -> None:
-        chunks.append(threading.Event().wait(2.5))
+        chunks.append(threading.Event().wait(3.5))
 
     async def story(place: Place) -> None:
-        reader, target = ApplianceReader(place, found, Deadlines(stall=0.3)), Taking(slowly)
+        reader, target = ApplianceReader(place, found, Deadlines(stall=1.5)), Taking(slowly)
         await reader.ready(lambda _: None)
         assert await reader.feed(target) == len(content)
         await reader.close()
@@ -230,11 +230,11 @@ def test_a_slow_application_is_no_standstill(unit: Path) -> None:
 def test_an_application_that_thinks_before_it_sends(unit: Path) -> None:
     class Thinking(Giving):
         def receive(self, into: memoryview) -> int:
-            threading.Event().wait(2.5)
+            threading.Event().wait(3.5)
             return super().receive(into)
 
     async def story(place: Place) -> None:
-        writer = ApplianceWriter(place, SHA256, Deadlines(stall=0.3))
+        writer = ApplianceWriter(place, SHA256, Deadlines(stall=1.5))
         assert (await writer.take("img", Thinking(noise(100_000)))).size == 100_000
         await writer.abandon()
 
