@@ -34,8 +34,8 @@ __all__ = [
     "offer_sending",
 ]
 
-SLOTS: Final = 16
-SLOT_BYTES: Final = 256 << 10
+SLOTS: Final = 8
+SLOT_BYTES: Final = 512 << 10
 """Of the rings made here. Waking the other end is dear: it hears of a quarter of them at once."""
 MOST_SLOTS: Final = 255
 MOST_BYTES: Final = 256 << 20

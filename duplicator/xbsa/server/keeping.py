@@ -36,7 +36,6 @@ from duplicator.xbsa.wire import BeginObject, Begun, ClientStatus, Descriptor, E
 
 __all__ = ["Backup"]
 
-_MODULE: Final = "duplicator.xbsa.server.writer_main"
 _LISTENING: Final = 60.0
 """Seconds for a process to start."""
 _STABLE: Final = 600.0
@@ -60,7 +59,7 @@ class Backup:
         """Run it to its end. StreamFault, LibraryGone."""
         stream = self._stream
         order = WriteOrder(stream.order.place, stream.order.unit, stream.job.number)
-        async with stream.worker("writer", _MODULE, order, *_KINDS) as writer:
+        async with stream.worker(order, *_KINDS) as writer:
             await stream.event(WORKER, seconds=_LISTENING)
             stream.progress.tell("sockets", "the stream listens", name=NAME, data=DATA, writer=writer.pid)
             stream.progress.tell("attributes", f"unit {stream.order.unit}", unit=stream.order.unit)

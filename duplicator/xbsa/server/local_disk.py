@@ -89,7 +89,6 @@ class LocalReader:
 
     async def ready(self, told: Callable[[str], None]) -> int:
         """See ObjectReader."""
-        told(f"opening {self._object.image} on the disk unit")
         with _failing(Step.READ_OPEN), _opened_unit(self._directory) as unit:
             self._file = open_fragment(unit, component(self._object.image), 0)
             size = os.fstat(self._file).st_size

@@ -13,7 +13,7 @@ from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.server.folders import DATA, NAME, PROGRESS, acting_as
 from duplicator.xbsa.server.library_link import LibraryLink
 from duplicator.xbsa.server.orders import Listening, StreamOrder
-from duplicator.xbsa.server.processes import Parent, run_child
+from duplicator.xbsa.server.processes import Child, Parent, child, run_child
 from duplicator.xbsa.server.progress import ProgressFile
 from duplicator.xbsa.wire import Fault, StartRestore, WireError
 
@@ -39,8 +39,11 @@ async def _manage(order: StreamOrder, parent: Parent) -> None:
     progress.tell("started", "the stream manager runs")
     await link.open()
     parent.tell(Listening())
+    name = "reader" if isinstance(order.request, StartRestore) else "writer"
     try:
-        await _run(order, progress, link)
+        # At once, though its order comes later: it loads what it needs while this process does.
+        async with child(name, f"duplicator.xbsa.server.{name}_main") as worker:
+            await _run(order, progress, link, worker)
         await _linger(link)
     finally:
         link.close()
@@ -54,7 +57,7 @@ def _open(order: StreamOrder) -> tuple[ProgressFile, LibraryLink]:
         return ProgressFile(folder / PROGRESS), LibraryLink(order.place, order.token)
 
 
-async def _run(order: StreamOrder, progress: ProgressFile, link: LibraryLink) -> None:
+async def _run(order: StreamOrder, progress: ProgressFile, link: LibraryLink, worker: Child) -> None:
     # Slow to load, and the library wants to see the progress file first.
     from duplicator.catalog import CatalogError
     from duplicator.config import ConfigError
@@ -66,7 +69,7 @@ async def _run(order: StreamOrder, progress: ProgressFile, link: LibraryLink) ->
     try:
         config = configuration(order.place)
         with open_catalog(order.place, config) as catalog:
-            stream = Stream(order, progress=progress, link=link, job=JobLog(catalog))
+            stream = Stream(order, progress=progress, link=link, job=JobLog(catalog), worker=worker)
             await _until_end(stream, catalog, config)
     except (CatalogError, ConfigError) as error:
         _log.warning("%s", error)

@@ -80,11 +80,12 @@ class Child:
 
 @asynccontextmanager
 async def child(
-    name: str, module: str, order: object, *, session: bool = False, goodbye: float = _GOODBYE
+    name: str, module: str, order: object | None = None, *, session: bool = False, goodbye: float = _GOODBYE
 ) -> AsyncIterator[Child]:
-    """Run a module with an order; it has ended when the block has, killed if that takes ``goodbye`` seconds. OSError.
+    """Run a module, with its order or without one yet; it has ended when the block has, or is killed. OSError.
 
-    ``session``: it leads one of its own, and its standard error can be read until the last of that is gone.
+    ``goodbye``: seconds until then. ``session``: it leads one of its own, and its standard error can be read until the
+    last process of that is gone.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module),
@@ -96,7 +97,8 @@ async def child(
     )
     started = Child(name, process, goodbye)
     try:
-        started.order(order)
+        if order is not None:
+            started.order(order)
         yield started
     finally:
         await started.end()

@@ -7,6 +7,7 @@ from typing import Final
 
 from duplicator.status import JobError
 from duplicator.xbsa.channel import ChannelBroken, SendingEnd, offer_sending
+from duplicator.xbsa.server.choosing import choose_reader
 from duplicator.xbsa.server.door import DataDoor, NobodyCame
 from duplicator.xbsa.server.orders import Broken, Failed, Listening, Moved, ReadOrder, Ready, Sent, Told
 from duplicator.xbsa.server.processes import Parent, run_child
@@ -37,8 +38,6 @@ async def _read(order: ReadOrder, parent: Parent) -> None:
 
 
 async def _serve(order: ReadOrder, parent: Parent, door: DataDoor) -> None:
-    from duplicator.xbsa.server.choosing import choose_reader  # slow to load, and the socket is wanted first
-
     async with choose_reader(order, lambda text: parent.tell(Told(text))) as reader:
         parent.tell(Ready(await reader.ready(lambda text: parent.tell(Told(text)))))
         stream, hello = await door.admit(order.token)

@@ -15,7 +15,6 @@ from duplicator.xbsa.wire import ClientStatus, Ended, Go, StartRestore, Wait
 
 __all__ = ["restore"]
 
-_MODULE: Final = "duplicator.xbsa.server.reader_main"
 _LISTENING: Final = 60.0
 """Seconds for a process to start."""
 _SETTLE: Final = 30.0
@@ -30,7 +29,7 @@ async def restore(stream: Stream, catalog: Catalog, request: StartRestore) -> No
     await stream.job.start(JobKind.RESTORE, image=found.image, source=source, target=target, total=found.size)
     token = secrets.token_hex(32)
     order = ReadOrder(stream.order.place, token, found.copy_id, request.source, stream.job.number)
-    async with stream.worker("reader", _MODULE, order, *_KINDS) as reader:
+    async with stream.worker(order, *_KINDS) as reader:
         await stream.event(WORKER, seconds=_LISTENING)
         stream.progress.tell("sockets", "the stream listens", name=NAME, data=DATA, reader=reader.pid)
         stream.progress.tell("attributes", found.image, size=found.size, copy_id=found.copy_id, image=found.image)

@@ -13,7 +13,7 @@ from duplicator.xbsa.server.codes import Code
 from duplicator.xbsa.server.job_log import JobLog
 from duplicator.xbsa.server.library_link import LibraryLink
 from duplicator.xbsa.server.orders import Failed, StreamOrder
-from duplicator.xbsa.server.processes import Child, child
+from duplicator.xbsa.server.processes import Child
 from duplicator.xbsa.server.progress import ProgressFile
 from duplicator.xbsa.wire import Attach, BeginObject, ClientStatus, Fault, Vote, WireError
 
@@ -40,11 +40,14 @@ class LibraryGone(Exception):  # noqa: N818  (what happened)
 class Stream:
     """The parts of one stream."""
 
-    def __init__(self, order: StreamOrder, *, progress: ProgressFile, link: LibraryLink, job: JobLog) -> None:
+    def __init__(
+        self, order: StreamOrder, *, progress: ProgressFile, link: LibraryLink, job: JobLog, worker: Child
+    ) -> None:
         self.order: Final = order
         self.progress: Final = progress
         self.link: Final = link
         self.job: Final = job
+        self._worker = worker
         self._heard = asyncio.Queue[tuple[str, object]]()
         self._held_back = list[tuple[str, object]]()
 
@@ -54,14 +57,15 @@ class Stream:
         await self.job.step(step, text)
 
     @asynccontextmanager
-    async def worker(self, name: str, module: str, order: object, *kinds: type[Any]) -> AsyncIterator[Child]:
-        """A reader or writer, which listens; what it says is an event."""
-        async with child(name, module, order) as started:
-            hearing = asyncio.create_task(self._hear_worker(started, kinds))
-            try:
-                yield started
-            finally:
-                hearing.cancel()
+    async def worker(self, order: object, *kinds: type[Any]) -> AsyncIterator[Child]:
+        """The reader or writer gets its order, and what it says is an event; it has ended when the block has."""
+        self._worker.order(order)
+        hearing = asyncio.create_task(self._hear_worker(self._worker, kinds))
+        try:
+            yield self._worker
+        finally:
+            hearing.cancel()
+            await self._worker.end()
 
     async def _hear_worker(self, started: Child, kinds: tuple[type[Any], ...]) -> None:
         try:

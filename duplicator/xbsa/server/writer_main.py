@@ -7,6 +7,7 @@ from typing import Final
 
 from duplicator.status import JobError
 from duplicator.xbsa.channel import ChannelBroken, ReceivingEnd, offer_receiving
+from duplicator.xbsa.server.choosing import choose_writer
 from duplicator.xbsa.server.door import DataDoor, NobodyCame
 from duplicator.xbsa.server.orders import (
     Abandon,
@@ -41,8 +42,6 @@ async def _write(order: WriteOrder, parent: Parent) -> None:
     door = DataDoor(order.place)
     parent.tell(Listening())
     try:
-        from duplicator.xbsa.server.choosing import choose_writer  # slow to load, and the socket is wanted first
-
         async with choose_writer(order) as writer:
             await _Writing(order, parent, door, writer).obey()
     except JobError as error:

@@ -23,7 +23,7 @@ from tests.duplicator.processes import wait_until
 
 __all__ = ["Application", "DaemonSite", "content_of", "described", "site_in"]
 
-DEADLINE: Final = 40.0
+DEADLINE: Final = 75.0
 """Seconds in which every application has to end, whatever dies."""
 ROOT: Final = Path(__file__).parents[3]
 HOOKS: Final = Path(__file__).parent / "hooks"

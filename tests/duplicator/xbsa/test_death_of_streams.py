@@ -42,7 +42,6 @@ RESTORE = (
     step("started"),
     step("sockets"),
     step("attributes"),
-    step("wait"),
     step("go"),
     Point("reader_main", "call", "duplicator.xbsa.server.door:DataDoor.admit"),
     Point("reader_main", "call", READ, 2),
