@@ -312,10 +312,12 @@ class _Receiver:
             self._connection.close()
 
     async def end(self, receiving: asyncio.Future[None], excused: Callable[[], bool] | None) -> None:
-        """Wait until all that came is consumed; JobError after the stall deadline, unless it is excused then."""
-        await asyncio.wait((receiving,), timeout=None if self._stall == inf else self._stall)
-        while excused is not None and excused() and not receiving.done():
-            await asyncio.wait((receiving,), timeout=self._stall)
+        """Wait until all that came is consumed; JobError after the stall deadline, unless it goes on and is excused."""
+        seconds, before = None if self._stall == inf else self._stall, self.received
+        await asyncio.wait((receiving,), timeout=seconds)
+        while not receiving.done() and excused is not None and (excused() or self.received != before):
+            before = self.received
+            await asyncio.wait((receiving,), timeout=seconds)
         if not receiving.done():
             reason = f"the last bytes are not taken within {self._stall:g} s, {self.received} bytes were through"
             raise JobError(Status.CONNECTION_TIMED_OUT, step=self._step.value, reason=reason)

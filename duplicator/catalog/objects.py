@@ -122,7 +122,7 @@ class Objects(Transactions):
         """The first stored objects that match and have a greater copy id than ``after``, by copy id."""
         with self._transaction(writes=False) as session:
             wanted = _conditions(query, is_sqlite=session.get_bind().dialect.name == "sqlite")
-            stored = ObjectRow.state == ObjectState.STORED, ObjectRow.copy_id > after
+            stored = ObjectRow.state == ObjectState.STORED, ObjectRow.copy_id > min(after, LARGEST_COPY_ID)
             return _records(session, *stored, *wanted, limit=limit)
 
 

@@ -48,7 +48,7 @@ def serve(
     them stays. Each user has a folder with sockets that nobody else can reach. Serving several users needs root.
 
     \b
-    Example, after [storage.disk.unit1] with a 'path' was written into ndmpdup.toml:
+    Example, after [storage.disk.unit1] was written into ndmpdup.toml:
       ndmpdup xbsa serve --unit unit1
       echo hello | ndmpdup xbsa put /greeting -
       ndmpdup xbsa get /greeting

@@ -214,10 +214,10 @@ def test_a_slow_application_is_no_standstill(unit: Path) -> None:
     chunks: list[bool] = []
 
     def slowly() -> None:
-        chunks.append(threading.Event().wait(2.5))
+        chunks.append(threading.Event().wait(3.5))
 
     async def story(place: Place) -> None:
-        reader, target = ApplianceReader(place, found, Deadlines(stall=0.3)), Taking(slowly)
+        reader, target = ApplianceReader(place, found, Deadlines(stall=1.5)), Taking(slowly)
         await reader.ready(lambda _: None)
         assert await reader.feed(target) == len(content)
         await reader.close()
@@ -225,6 +225,20 @@ def test_a_slow_application_is_no_standstill(unit: Path) -> None:
 
     with_appliance(unit, story)
     assert chunks
+
+
+def test_an_application_that_thinks_before_it_sends(unit: Path) -> None:
+    class Thinking(Giving):
+        def receive(self, into: memoryview) -> int:
+            threading.Event().wait(3.5)
+            return super().receive(into)
+
+    async def story(place: Place) -> None:
+        writer = ApplianceWriter(place, SHA256, Deadlines(stall=1.5))
+        assert (await writer.take("img", Thinking(noise(100_000)))).size == 100_000
+        await writer.abandon()
+
+    with_appliance(unit, story)
 
 
 def test_a_reader_that_is_told_to_end_while_the_application_says_nothing(unit: Path) -> None:
