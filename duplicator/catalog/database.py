@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from duplicator.catalog.migrations import OLDEST, MigrationError, migrate
 from duplicator.catalog.tables import SCHEMA_VERSION, Base, SchemaRow
 
-__all__ = ["CatalogError", "default_url", "open_engine", "reading", "writing"]
+__all__ = ["CatalogError", "default_url", "open_engine", "passing", "reading", "writing"]
 
 _POSTGRESQL: Final = "postgresql+psycopg"
 _BUSY_MILLISECONDS: Final = 30_000
@@ -72,9 +72,19 @@ def _set_up_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that takes the write lock only at its first write can be refused at once, without waiting.
         writes = connection.get_execution_options().get("writes", False)
+        if writes:
+            _wait_for_the_disk(connection)
+        # A transaction that takes the write lock only at its first write can be refused at once, without waiting.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _wait_for_the_disk(connection: Connection) -> None:
+    """Whether the end of the transaction waits until it is on the disk; the connection remembers what it was told."""
+    wanted = "NORMAL" if connection.get_execution_options().get("passing", False) else "FULL"
+    if connection.info.get("synchronous") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
 
 
 def _set_up_postgresql(engine: Engine) -> None:
@@ -94,11 +104,21 @@ def _set_up_postgresql(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("writes", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+        if connection.get_execution_options().get("passing", False):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def writing(engine: Engine) -> Engine:
     """For transactions that write: alone from their beginning, so each statement sees what others wrote before."""
     return engine.execution_options(writes=True)
+
+
+def passing(engine: Engine) -> Engine:
+    """For writing what only tells how far things are: a power failure may take it, a kill does not.
+
+    It is never on the disk without all that was written before, nor what is written later without it.
+    """
+    return engine.execution_options(writes=True, passing=True)
 
 
 def reading(engine: Engine) -> Engine:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import socket
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from duplicator.catalog.processes import identity
 from duplicator.catalog.records import CopyState, Job, JobEvent, JobKind, JobState, JobTry
 from duplicator.catalog.tables import CopyRow, EventRow, FragmentRow, JobRow, TapeFileRow, TryRow
-from duplicator.catalog.transactions import Transactions, find_job, now
+from duplicator.catalog.transactions import Transactions, find_job, no_job, now
 from duplicator.status import Status
 
 __all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "leave_unfinished", "new_job"]
+
+_JOBS: Final = JobRow.metadata.tables[JobRow.__tablename__]
+_EVENTS: Final = EventRow.metadata.tables[EventRow.__tablename__]
 
 
 class JobChanges(TypedDict, total=False):
@@ -59,14 +62,19 @@ class Jobs(Transactions):
 
     def event(self, job_id: int, step: str, text: str, *, time: datetime | None = None) -> None:
         """Add a line to a job's log; ``step`` becomes the step the job is in."""
-        with self._transaction(writes=True) as session:
-            row = find_job(session, job_id)
-            row.step = step
-            session.add(EventRow(job_id=job_id, attempt=row.tries, time=now(time), step=step, text=text))
+        in_step = update(_JOBS).where(_JOBS.c.id == job_id).values(step=step).returning(_JOBS.c.tries)
+        with self._transaction(writes=True, passing=True) as session:
+            # Without the rows as objects: a job has some thirty of these.
+            connection = session.connection()
+            attempt = connection.scalar(in_step)
+            if attempt is None:
+                raise no_job(job_id)
+            line = {"job_id": job_id, "attempt": attempt, "time": now(time), "step": step, "text": text}
+            connection.execute(insert(_EVENTS).values(line))
 
     def progress(self, job_id: int, bytes_moved: int, *, bytes_total: int | None = None) -> None:
         """Record how far a job is; ``bytes_total`` where it became known only now."""
-        with self._transaction(writes=True) as session:
+        with self._transaction(writes=True, passing=True) as session:
             row = find_job(session, job_id)
             row.bytes_moved = bytes_moved
             row.bytes_total = row.bytes_total if bytes_total is None else bytes_total
