@@ -7,7 +7,7 @@ import socket
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from duplicator.catalog.processes import identity
@@ -19,7 +19,11 @@ from duplicator.status import Status
 __all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "leave_unfinished", "new_job"]
 
 _JOBS: Final = JobRow.metadata.tables[JobRow.__tablename__]
-_EVENTS: Final = EventRow.metadata.tables[EventRow.__tablename__]
+# Made once, and without rows as objects: a job has some thirty lines.
+_IN_STEP: Final = (
+    update(_JOBS).where(_JOBS.c.id == bindparam("number")).values(step=bindparam("now_in")).returning(_JOBS.c.tries)
+)
+_ADD_LINE: Final = insert(EventRow.metadata.tables[EventRow.__tablename__])
 
 
 class JobChanges(TypedDict, total=False):
@@ -62,15 +66,13 @@ class Jobs(Transactions):
 
     def event(self, job_id: int, step: str, text: str, *, time: datetime | None = None) -> None:
         """Add a line to a job's log; ``step`` becomes the step the job is in."""
-        in_step = update(_JOBS).where(_JOBS.c.id == job_id).values(step=step).returning(_JOBS.c.tries)
+        line = {"job_id": job_id, "time": now(time), "step": step, "text": text}
         with self._transaction(writes=True, passing=True) as session:
-            # Without the rows as objects: a job has some thirty of these.
             connection = session.connection()
-            attempt = connection.scalar(in_step)
+            attempt = connection.scalar(_IN_STEP, {"number": job_id, "now_in": step})
             if attempt is None:
                 raise no_job(job_id)
-            line = {"job_id": job_id, "attempt": attempt, "time": now(time), "step": step, "text": text}
-            connection.execute(insert(_EVENTS).values(line))
+            connection.execute(_ADD_LINE, {**line, "attempt": attempt})
 
     def progress(self, job_id: int, bytes_moved: int, *, bytes_total: int | None = None) -> None:
         """Record how far a job is; ``bytes_total`` where it became known only now."""
