@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
-from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+from sqlalchemy import URL, Connection, Engine, Index, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from duplicator.catalog.migrations import OLDEST, MigrationError, migrate
-from duplicator.catalog.tables import SCHEMA_VERSION, Base, SchemaRow
+from duplicator.catalog.tables import SCHEMA_VERSION, Base, JobRow, SchemaRow
 
 __all__ = ["CatalogError", "default_url", "open_engine", "passing", "reading", "writing"]
 
@@ -23,6 +23,8 @@ _POSTGRESQL: Final = "postgresql+psycopg"
 _BUSY_MILLISECONDS: Final = 30_000
 _WRITE_LOCK: Final = int.from_bytes(b"ndmpdup")
 """Names the lock of the one who writes, among all locks of a PostgreSQL database."""
+_IN_TURN: Final = Index("jobs_in_turn", JobRow.state, JobRow.priority.desc(), JobRow.id)
+"""Whose turn it is among thousands of queued jobs. An index changes nothing that is kept: it makes no new version."""
 _IDLE_MILLISECONDS: Final = 60_000
 """How long PostgreSQL waits for the next statement of a transaction: its client may be dead or cut off."""
 
@@ -137,6 +139,7 @@ def _make_tables(engine: Engine) -> None:
                 raise CatalogError(_version_text(version))
             if version < SCHEMA_VERSION:
                 migrate(connection, version)
+            _IN_TURN.create(connection, checkfirst=True)
             return
         Base.metadata.create_all(connection)
         session.add(SchemaRow(version=SCHEMA_VERSION))
