@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tests.bench.iscsi import ISCSI_ROWS
 from tests.bench.movers import MOVER_ROWS
 from tests.bench.pairing import Row
 
 __all__ = ["ROWS"]
 
-ROWS: Final[Mapping[str, Row]] = {**MOVER_ROWS}
+ROWS: Final[Mapping[str, Row]] = {**MOVER_ROWS, **ISCSI_ROWS}
