@@ -170,7 +170,11 @@ def _state_while_busy() -> Row:
                     slowest = float(asking.line().split()[0])
                     return Measure(slowest / 1e6, cpu_seconds={"client": asking.ended()})
 
-            yield {"idle": ask, "two movers": lambda: _while_moving(movers, setting, ask)}
+            yield {
+                "idle": ask,
+                "two movers": lambda: _while_moving(movers, setting, ask),
+                "idle, beside two C receivers": lambda: _beside_receivers(setting, ask),
+            }
 
     goal = Goal("p99 of GET_STATE", "two movers", "idle", 5, 2, at_most=True, figure=seconds)
     return Row("slowest GET_STATE reply (p99) while two movers run flat out", (goal,), setup)
@@ -181,12 +185,22 @@ def _while_moving(movers: _Movers, setting: Setting, measured: Callable[[], Meas
         for drive in movers.drives:
             port = movers.loop.run(lambda d=drive: d.write(movers.record))
             stack.enter_context(started(setting.programs["send"], port, _MORE_THAN_ENOUGH, quiet=True))
-            movers.loop.run(lambda d=drive: d.moved(GIB // 16))
+            movers.loop.run(lambda d=drive: d.moved(GIB // 64))
         found = measured()
         for drive in movers.drives:
             movers.loop.run(drive.abort)
             movers.loop.run(drive.release)
     return found
+
+
+def _beside_receivers(setting: Setting, measured: Callable[[], Measure]) -> Measure:
+    """The same work for the machine, and none for the host: what is left for the scheduler alone to answer for."""
+    with ExitStack() as stack:
+        for number in range(2):
+            words = (setting.memory / f"spliced{number}",)
+            receiver = stack.enter_context(started(setting.programs["splice"], *words, quiet=True))
+            stack.enter_context(started(setting.programs["send"], receiver.line(), _MORE_THAN_ENOUGH, quiet=True))
+        return measured()
 
 
 def _abort() -> Row:

@@ -106,9 +106,8 @@ class Drive:
         self.mover = MoverMethods(client)
 
     async def write(self, record_bytes: int) -> int:
-        """Open the tape at its beginning and have the mover listen for what it is to write; its port."""
-        await self.tape.open(self._name, TapeOpenMode.RDWR)
-        return await self._listen(MoverMode.READ, record_bytes)
+        """Have the mover listen for what it is to write from the beginning of the tape; its port."""
+        return await self._listen(MoverMode.READ, TapeOpenMode.RDWR, record_bytes)
 
     async def written(self, *, marks: int = 0) -> None:
         """Wait for the end of the stream; write filemarks."""
@@ -119,9 +118,8 @@ class Drive:
             await self.tape.move(TapeOperation.EOF, marks)
 
     async def read(self, record_bytes: int) -> int:
-        """Open the tape at its beginning and have the mover listen for who wants to read it; its port."""
-        await self.tape.open(self._name, TapeOpenMode.READ)
-        return await self._listen(MoverMode.WRITE, record_bytes)
+        """Have the mover listen for who wants to read the tape from its beginning; its port."""
+        return await self._listen(MoverMode.WRITE, TapeOpenMode.READ, record_bytes)
 
     async def send_all(self) -> None:
         """Have the mover send up to the next filemark, once its peer is there."""
@@ -159,7 +157,9 @@ class Drive:
         await self.mover.stop()
         await self.tape.close()
 
-    async def _listen(self, mode: MoverMode, record_bytes: int) -> int:
+    async def _listen(self, mode: MoverMode, tape_mode: TapeOpenMode, record_bytes: int) -> int:
+        await self.tape.open(self._name, tape_mode)
+        await self.tape.move(TapeOperation.REW)
         await self.mover.set_record_size(record_bytes)
         await self.mover.set_window()
         address = await self.mover.listen(mode)
