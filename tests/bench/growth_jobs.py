@@ -21,7 +21,7 @@ from tests.duplicator.processes import Host, Site, site_in, spawn_here
 from tests.duplicator.robots import library_server
 from tests.duplicator.test_units import add_volumes, configure
 
-__all__ = ["JOB_GROWTHS"]
+__all__ = ["JOB_GROWTHS", "OneJob", "one_job"]
 
 _SIZES: Final = (1 * MIB, 16 * MIB, 256 * MIB, 1024 * MIB, 4096 * MIB, 16384 * MIB)
 _QUICK_SIZES: Final = (1 * MIB, 64 * MIB)
@@ -49,14 +49,29 @@ def _command(site: Site, *words: str | Path) -> subprocess.Popen[bytes]:
 def _by_size(scale: Scale) -> Iterator[Point]:
     for size in _QUICK_SIZES if scale.quick else _SIZES:
         often = 1 if scale.quick or size > _OFTEN else 3
-        runs = [_one_job(_made(scale.folder / f"{size}-{number}"), size) for number in range(often)]
+        runs = [one_job(scale.folder / f"{size}-{number}", size).figures for number in range(often)]
         names = runs[0]
         yield Point(size / MIB, {name: statistics.median(run[name] for run in runs) for name in names})
 
 
-def _one_job(folder: Path, size: int) -> Mapping[str, float]:
+@dataclass(frozen=True, slots=True)
+class OneJob:
+    """What a job took: rates in MB/s, and the peaks of memory in MiB by party."""
+
+    flow: float
+    whole: float
+    peaks_mib: Mapping[str, float]
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """By the names of the curve."""
+        peaks = {f"{party}'s peak": peak for party, peak in self.peaks_mib.items()}
+        return {"data flow": self.flow, "whole job, read back": self.whole, **peaks}
+
+
+def one_job(folder: Path, size: int) -> OneJob:
     """A job with hosts of its own, of an image that is all hole, read back by its digest."""
-    with site_in(folder, spawn_here) as site:
+    with site_in(_made(folder), spawn_here) as site:
         unit = _made(folder / "unit")
         (unit / "image").touch()
         os.truncate(unit / "image", size)
@@ -68,11 +83,8 @@ def _one_job(folder: Path, size: int) -> Mapping[str, float]:
         peaks = (ours.peak_bytes, rss_bytes(appliance.pid, peak=True), rss_bytes(tape.pid, peak=True))
     for path in folder.glob("ND0001*"):
         path.unlink()
-    return {
-        "data flow": size / moved / 1e6,
-        "whole job, read back": size / ours.seconds / 1e6,
-        **{f"{party}'s peak": peak / MIB for party, peak in zip(_PARTIES, peaks, strict=True)},
-    }
+    peaks_mib = {party: peak / MIB for party, peak in zip(_PARTIES, peaks, strict=True)}
+    return OneJob(size / moved / 1e6, size / ours.seconds / 1e6, peaks_mib)
 
 
 def _duplicate(site: Site, appliance: Host, tape: Host) -> subprocess.Popen[bytes]:

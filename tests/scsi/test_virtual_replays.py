@@ -55,6 +55,24 @@ def test_the_same_whatever_was_done(tmp_path: Path) -> None:
         assert entries == said_by
 
 
+def test_an_index_that_is_as_it_was_left_is_not_read_entry_by_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = blank(tmp_path)
+    with loaded(path) as drive:
+        write(drive, A, 1, B, 2)
+
+    def read_again(index_fd: int) -> tuple[RunList, int]:
+        pytest.fail("the index is read again")
+
+    monkeypatch.setattr("scsi.virtual.replays.replay", read_again)
+    assert objects_on(path) == [A, None, B, None, None]
+    with loaded(path) as drive:
+        drive.space_end_of_data()
+        write(drive, C, 1)
+    assert objects_on(path) == [A, None, B, None, None, C, None]
+
+
 def test_another_index_in_its_place_is_read(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     path, other = blank(tmp_path), blank(tmp_path / "other")
