@@ -13,7 +13,7 @@ LOADED_BY: dict[str, tuple[str, ...]] = {
     "duplicator.cli.main": ("asyncio", "sqlalchemy", "construct", "ndmp.messages", "scsi.virtual", "rich.console"),
     "duplicator.cli.failures": ("sqlalchemy", "construct", "duplicator.conformance", "duplicator.trees", "scsi.ssc"),
     "duplicator.cli.batch": ("construct", "duplicator.conformance", "duplicator.trees", "scsi.virtual"),
-    "duplicator.cli.by_hand": ("duplicator.config", "pydantic"),
+    "duplicator.cli.by_hand": ("duplicator.config", "pydantic", "scsi.changer_survey", "scsi.ssc"),
 }
 """What the module must not load, itself or by others."""
 
