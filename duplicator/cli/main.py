@@ -36,6 +36,7 @@ from duplicator.cli.tape_import import rebuild
 from duplicator.cli.tape_memory import memory
 from duplicator.cli.tape_verify import verify as verify_tape
 from duplicator.cli.verify import verify
+from duplicator.garbage import collect_seldom
 
 __all__ = ["app", "main"]
 
@@ -175,6 +176,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; ends the process."""
+    collect_seldom()
     app(prog_name="ndmpdup")
 
 

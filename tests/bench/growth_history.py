@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from duplicator.garbage import collect_seldom
 from ndmp.aio.client import Client, connect
 from ndmp.errors import ConnectionLost
 from ndmp.messages.filehist import FhAddFile
@@ -25,6 +26,7 @@ _SENDER: Final = (sys.executable, "-m", "tests.bench.history_sender")
 
 
 def _by_entries(scale: Scale) -> Iterator[Point]:
+    collect_seldom()
     for entries in _ENTRIES[:2] if scale.quick else _ENTRIES:
         port = scale.folder / f"port-{entries}"
         process = subprocess.Popen(

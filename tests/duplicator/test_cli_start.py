@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from ast import literal_eval
 
 from duplicator.cli.failures import ELSEWHERE, FAILED_ELSEWHERE, describe
 from duplicator.status import ExitCode
@@ -43,3 +44,17 @@ def said(kind: type[Exception]) -> Exception:
             return "of no use"
 
     return Said()
+
+
+def test_a_command_seldom_looks_for_garbage() -> None:
+    program = """
+import atexit, gc
+from duplicator.cli.main import main
+print(gc.get_threshold())
+atexit.register(lambda: print(gc.get_threshold()))
+main()
+"""
+    command = [sys.executable, "-c", program, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    lines = done.stdout.splitlines()
+    assert literal_eval(lines[-1]) == (10_000, *literal_eval(lines[0])[1:])
