@@ -73,6 +73,7 @@ def main() -> None:
         sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {name}\n")
         found[name] = _measured(GROWTHS[name], quick=chosen.quick, images=images)
         sys.stdout.write(_section(GROWTHS[name], found[name], f"{name}.svg") + "\n\n")
+        sys.stdout.flush()
     if not chosen.quick and tuple(chosen.curves) == tuple(GROWTHS):
         minutes = (datetime.now(UTC) - began).total_seconds() / 60
         when = f"Measured {began:%Y-%m-%d %H:%M} UTC in {minutes:.0f} minutes, load average at the start {load:.1f}"
