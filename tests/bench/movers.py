@@ -54,9 +54,11 @@ class _Movers:
         """From a tape to a connection, until the peer has all."""
         drive = self.drives[tape]
         port = self.loop.run(lambda: drive.read(self.record))
-        used, begin = self.host.cpu_seconds(), time.perf_counter()
+        begin = time.perf_counter()
         with started(self._programs["discard"], port, size) as receiver:
-            self.loop.run(drive.send_all)
+            self.loop.run(drive.taken_up)
+            used = self.host.cpu_seconds()
+            self.loop.run(drive.mover.read)
             received = receiver.ended()
             elapsed, cpu = time.perf_counter() - begin, self.host.cpu_seconds() - used
         self.loop.run(drive.sent)
@@ -72,7 +74,8 @@ class _Movers:
             if reading:
                 peer.sendall(bytes(3 * self.record + 1))
             else:
-                self.loop.run(drive.send_all)
+                self.loop.run(drive.taken_up)
+                self.loop.run(drive.mover.read)
             self.loop.run(lambda: drive.moved(3 * self.record))
             self.loop.run(drive.at_rest)
             begin = time.perf_counter()

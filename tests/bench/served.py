@@ -121,11 +121,10 @@ class Drive:
         """Have the mover listen for who wants to read the tape from its beginning; its port."""
         return await self._listen(MoverMode.WRITE, TapeOpenMode.READ, record_bytes)
 
-    async def send_all(self) -> None:
-        """Have the mover send up to the next filemark, once its peer is there."""
+    async def taken_up(self) -> None:
+        """Wait until the mover has its peer."""
         while (await self.mover.state()).state == MoverState.LISTEN:
             pass
-        await self.mover.read()
 
     async def sent(self) -> None:
         """Wait until all is sent, and close the data connection."""
