@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -175,31 +176,58 @@ def _two_at_once() -> Row:
     @contextmanager
     def setup(setting: Setting) -> Iterator[Contestants]:
         size = setting.size(GIB)
-        with _movers(setting, setting.memory, 64 * KIB, count=2) as movers:
-            yield {"one": lambda: movers.write(size), "two": lambda: movers.write(size, to=(0, 1))}
+        with _movers(setting, setting.memory, 64 * KIB, count=2) as movers, _another_host(setting) as others:
+            yield {
+                "one": lambda: movers.write(size),
+                "two": lambda: movers.write(size, to=(0, 1)),
+                "two, each in a host of its own": lambda: _side_by_side((movers, others), size),
+            }
 
     return Row("two movers at once in one host, 64 KiB", (Goal("total rate", "two", "one", 0.95, 1.2),), setup)
+
+
+@contextmanager
+def _another_host(setting: Setting) -> Iterator[_Movers]:
+    folder = setting.memory / "another"
+    folder.mkdir()
+    with _movers(setting, folder, 64 * KIB) as movers:
+        yield movers
+
+
+def _side_by_side(hosts: Sequence[_Movers], size: int) -> Measure:
+    """One mover of each host at the same time."""
+    with ThreadPoolExecutor(len(hosts)) as threads:
+        found = list(threads.map(lambda movers: movers.write(size), hosts))
+    cpu = {name: sum(measure.cpu_seconds[name] for measure in found) for name in found[0].cpu_seconds}
+    return Measure(max(measure.seconds for measure in found), sum(measure.bytes for measure in found), cpu)
 
 
 def _state_while_busy() -> Row:
     @contextmanager
     def setup(setting: Setting) -> Iterator[Contestants]:
-        milliseconds = 300 if setting.quick else 1000
-        with _movers(setting, setting.memory, 64 * KIB, count=2) as movers:
-
-            def ask() -> Measure:
-                with started(setting.programs["ask"], movers.host.port, milliseconds) as asking:
-                    slowest = float(asking.line().split()[0])
-                    return Measure(slowest / 1e6, cpu_seconds={"client": asking.ended()})
-
+        with _movers(setting, setting.memory, 64 * KIB, count=2) as movers, _another_host(setting) as others:
             yield {
-                "idle": ask,
-                "two movers": lambda: _while_moving(movers, setting, ask),
-                "idle, beside two C receivers": lambda: _beside_receivers(setting, ask),
+                "idle": lambda: _slowest_reply(setting, movers.host),
+                "two movers": lambda: _while_moving(movers, setting, lambda: _slowest_reply(setting, movers.host)),
+                "two movers of another host": lambda: _while_moving(
+                    movers, setting, lambda: _slowest_reply(setting, others.host)
+                ),
+                "idle, beside two C receivers": lambda: _beside_receivers(
+                    setting, lambda: _slowest_reply(setting, others.host)
+                ),
             }
 
     goal = Goal("p99 of GET_STATE", "two movers", "idle", 5, 2, at_most=True, figure=seconds)
     return Row("slowest GET_STATE reply (p99) while two movers run flat out", (goal,), setup)
+
+
+def _slowest_reply(setting: Setting, host: Host) -> Measure:
+    """The time within which 99 of a hundred replies came, in a session that has no mover."""
+    milliseconds = 300 if setting.quick else 1000
+    with started(setting.programs["ask"], host.port, milliseconds) as asking:
+        slowest = float(asking.line().split()[0])
+        asking.ended()
+    return Measure(slowest / 1e6)
 
 
 def _while_moving(movers: _Movers, setting: Setting, measured: Callable[[], Measure]) -> Measure:

@@ -60,8 +60,9 @@ def served(
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         log = stack.enter_context((Path(folder) / "log").open("wb"))
         if namespace is None:
+            # In our session, as the references are: the scheduler shares processors out among sessions.
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0
             )
         else:
             process = namespace.popen(command, stdout=log, stderr=log, env=environment)
