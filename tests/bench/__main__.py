@@ -55,7 +55,7 @@ def main() -> None:
     arguments.add_argument("--write", action="store_true", help="write the page also for some rows")
     chosen = arguments.parse_args()
     began, load = datetime.now(UTC), f"{os.getloadavg()[0]:.1f}"
-    found = report(list(_measured(chosen.rows, quick=chosen.quick)), began=began, load=load)
+    found = report(list(_measured(chosen.rows, quick=chosen.quick)), began=began, load=load, judged=not chosen.quick)
     sys.stdout.write(f"{found}\n")
     if chosen.write or (not chosen.quick and tuple(chosen.rows) == tuple(ROWS)):
         page_with(_PAGE, found)

@@ -20,12 +20,12 @@ _BEGIN: Final = "<!-- written by python -m tests.bench: begin -->"
 _END: Final = "<!-- written by python -m tests.bench: end -->"
 
 
-def report(results: Sequence[Result], *, began: datetime, load: str) -> str:
-    """The machine, the goals, and what each contestant did."""
+def report(results: Sequence[Result], *, began: datetime, load: str, judged: bool) -> str:
+    """The machine, the goals, and what each contestant did; ``judged``: also whether goals are reached."""
     when = f"Measured {began:%Y-%m-%d %H:%M} UTC in {_minutes(began)} minutes, load average at the start {load}"
     parts = [
         f"{when}: {machine()}.",
-        "\n".join(_goals(results)),
+        "\n".join(_goals(results, judged=judged)),
         "\n".join(_contestants(results)),
     ]
     return "\n\n".join(parts)
@@ -60,27 +60,30 @@ def _processor() -> str:
     return platform.machine()
 
 
-def _goals(results: Sequence[Result]) -> Iterator[str]:
+def _goals(results: Sequence[Result], *, judged: bool) -> Iterator[str]:
     yield "| row | figure | against | target | stretch | median (least-most) | rounds | |"
     yield "|---|---|---|---|---|---|---|---|"
     for result in results:
         for goal in result.row.goals:
-            yield _goal(result, goal)
+            yield _goal(result, goal, judged=judged)
 
 
-def _goal(result: Result, goal: Goal) -> str:
+def _goal(result: Result, goal: Goal, *, judged: bool) -> str:
     median, least, most = spread(result.ratios(goal))
     word = "at most " if goal.at_most else ""
     stretch = "" if goal.stretch is None else f"{goal.stretch:g}"
-    if goal.reached(median, goal.target):
-        verdict = "stretch reached" if goal.stretch is not None and goal.reached(median, goal.stretch) else "reached"
-    else:
-        verdict = "not reached"
+    verdict = _verdict(goal, median) if judged else ""
     figure = f"{goal.name}: {goal.ours}"
     return (
         f"| {result.row.name} | {figure} | {goal.against} | {word}{goal.target:g} | {stretch} "
         f"| **{median:.3g}** ({least:.3g}-{most:.3g}) | {len(result.rounds)} | {verdict} |"
     )
+
+
+def _verdict(goal: Goal, median: float) -> str:
+    if not goal.reached(median, goal.target):
+        return "not reached"
+    return "stretch reached" if goal.stretch is not None and goal.reached(median, goal.stretch) else "reached"
 
 
 def _contestants(results: Sequence[Result]) -> Iterator[str]:

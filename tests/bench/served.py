@@ -60,8 +60,9 @@ def served(
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         log = stack.enter_context((Path(folder) / "log").open("wb"))
         if namespace is None:
+            # In our session, as the references are: the scheduler shares processors out among sessions.
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0
             )
         else:
             process = namespace.popen(command, stdout=log, stderr=log, env=environment)
@@ -121,11 +122,10 @@ class Drive:
         """Have the mover listen for who wants to read the tape from its beginning; its port."""
         return await self._listen(MoverMode.WRITE, TapeOpenMode.READ, record_bytes)
 
-    async def send_all(self) -> None:
-        """Have the mover send up to the next filemark, once its peer is there."""
+    async def taken_up(self) -> None:
+        """Wait until the mover has its peer."""
         while (await self.mover.state()).state == MoverState.LISTEN:
             pass
-        await self.mover.read()
 
     async def sent(self) -> None:
         """Wait until all is sent, and close the data connection."""

@@ -52,6 +52,12 @@ static inline int connected(const char *port) {
     return connection;
 }
 
+/* Let a receive sleep until a batch has come, instead of waking for each segment. */
+static inline void sleeping_for_a_batch(int connection) {
+    int bytes = BATCH;
+    checked(setsockopt(connection, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes), "SO_RCVLOWAT");
+}
+
 static inline void send_all(int connection, const char *bytes, size_t size) {
     while (size) {
         ssize_t sent = checked(send(connection, bytes, size, MSG_NOSIGNAL), "send");

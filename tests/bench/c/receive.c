@@ -34,6 +34,7 @@ int main(int count, char **words) {
     long record = atol(words[2]), wanted = BATCH / record * record;
     char *batch = room(BATCH);
     int peer = accepted();
+    sleeping_for_a_batch(peer);
     int blocks = emptied(words[1], "c.data"), checks = emptied(words[1], "c.check");
     int index = emptied(words[1], "c.index");
     while ((got = checked(recv(peer, batch, wanted, MSG_WAITALL), "recv"))) {

@@ -14,6 +14,7 @@ int main(int count, char **words) {
     checked(pipe(ends), "pipe");
     checked(fcntl(ends[0], F_SETPIPE_SZ, BATCH), "F_SETPIPE_SZ");
     int peer = accepted();
+    sleeping_for_a_batch(peer);
     int file = checked(open(words[1], O_WRONLY | O_CREAT | O_TRUNC, 0600), "open");
     while ((got = checked(splice(peer, NULL, ends[1], NULL, BATCH, SPLICE_F_MOVE), "splice in"))) {
         while (got) {
