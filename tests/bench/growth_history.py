@@ -20,7 +20,7 @@ from tests.peers.namespace import end_process
 
 __all__ = ["HISTORY_GROWTHS"]
 
-_ENTRIES: Final = (1_000, 10_000, 100_000, 1_000_000)
+_ENTRIES: Final = (10_000, 100_000, 1_000_000)
 _DEADLINE: Final = 60.0
 _SENDER: Final = (sys.executable, "-m", "tests.bench.history_sender")
 
@@ -50,13 +50,15 @@ def _wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
 async def _taken(port: int, entries: int) -> Mapping[str, float]:
     """Take all of it, as an application does that keeps none."""
     async with connect("127.0.0.1", port, deadline=_DEADLINE) as client:
-        begin, used, most, taken = time.perf_counter(), time.process_time(), 0, 0
+        taken = await _files(client)
+        begin, used, most, before = time.perf_counter(), time.process_time(), 0, taken
         while taken < entries:
             taken += await _files(client)
             most = max(most, rss_bytes(os.getpid())) if taken % 10_000 == 0 else most
         elapsed, cpu = time.perf_counter() - begin, time.process_time() - used
     most = max(most, rss_bytes(os.getpid()))
-    return {"entries": taken / elapsed, "client's CPU": cpu / taken * 1e6, "client's memory": most / MIB}
+    counted = taken - before
+    return {"entries": counted / elapsed, "client's CPU": cpu / counted * 1e6, "client's memory": most / MIB}
 
 
 async def _files(client: Client) -> int:
