@@ -52,7 +52,7 @@ def _mover(setting: Setting, namespace: Namespace, host: Host, loop: Loop, drive
     port = loop.run(lambda: drive.write(_RECORD))
     used, begin = host.cpu_seconds(), time.perf_counter()
     with started(setting.programs["send"], port, size, namespace=namespace) as sender:
-        loop.run(lambda: drive.written(marks=1))
+        loop.run(lambda: drive.written(size, marks=1))
         elapsed, cpu = time.perf_counter() - begin, host.cpu_seconds() - used
         sent = sender.ended()
     loop.run(drive.release)

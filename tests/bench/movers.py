@@ -44,7 +44,7 @@ class _Movers:
         with ExitStack() as stack:
             used, begin = self.host.cpu_seconds(), time.perf_counter()
             senders = [stack.enter_context(started(self._programs["send"], port, size)) for port in ports]
-            self.loop.run(lambda: asyncio.gather(*(drive.written(marks=marks) for drive in drives)))
+            self.loop.run(lambda: asyncio.gather(*(drive.written(size, marks=marks) for drive in drives)))
             elapsed, cpu = time.perf_counter() - begin, self.host.cpu_seconds() - used
             sent = sum(sender.ended() for sender in senders)
         for drive in drives:

@@ -110,13 +110,16 @@ class Drive:
         """Have the mover listen for what it is to write from the beginning of the tape; its port."""
         return await self._listen(MoverMode.READ, TapeOpenMode.RDWR, record_bytes)
 
-    async def written(self, *, marks: int = 0) -> None:
-        """Wait for the end of the stream; write filemarks."""
+    async def written(self, size: int, *, marks: int = 0) -> None:
+        """Wait for the end of a stream of so many bytes; write filemarks."""
         halted = await self._client.next_post()
         if not isinstance(halted, NotifyMoverHalted) or halted.reason != MoverHaltReason.CONNECT_CLOSED:
             raise RuntimeError(f"the mover should have met the end of the stream: {halted}")
         if marks:
             await self.tape.move(TapeOperation.EOF, marks)
+        moved = (await self.mover.state()).bytes_moved
+        if moved != size:
+            raise RuntimeError(f"{moved} bytes are on the tape of {size}")
 
     async def read(self, record_bytes: int) -> int:
         """Have the mover listen for who wants to read the tape from its beginning; its port."""
