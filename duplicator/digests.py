@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import xxhash
+from blake3 import blake3
 
 from ndmp.enums import DigestAlgorithm, Error
 from ndmp.errors import ReplyError
@@ -15,18 +16,19 @@ __all__ = ["ALGORITHMS", "Bytes", "RunningDigest", "algorithm_by_name", "digest_
 
 Bytes = bytes | bytearray | memoryview
 
-ALGORITHMS: Final = (DigestAlgorithm.XXH3_128, DigestAlgorithm.SHA256)
+ALGORITHMS: Final = (DigestAlgorithm.XXH3_128, DigestAlgorithm.BLAKE3, DigestAlgorithm.SHA256)
 """What can be computed here, the fastest first."""
 
 _NAMES: Final[Mapping[str, DigestAlgorithm]] = {
     "xxh3-128": DigestAlgorithm.XXH3_128,
+    "blake3": DigestAlgorithm.BLAKE3,
     "sha256": DigestAlgorithm.SHA256,
     "none": DigestAlgorithm.NONE,
 }
 
 
 class _Hash(Protocol):
-    def update(self, piece: Bytes, /) -> None: ...
+    def update(self, piece: Bytes, /) -> object: ...
     def digest(self) -> bytes: ...
     def copy(self) -> _Hash: ...
 
@@ -39,6 +41,7 @@ _MAKERS: Final[Mapping[DigestAlgorithm, Callable[[], _Hash | None]]] = {
     DigestAlgorithm.NONE: _no_hash,
     DigestAlgorithm.SHA256: hashlib.sha256,
     DigestAlgorithm.XXH3_128: xxhash.xxh3_128,
+    DigestAlgorithm.BLAKE3: blake3,
 }
 
 

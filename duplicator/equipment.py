@@ -7,7 +7,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from duplicator.catalog import Catalog, VolumeState
+from duplicator.brought import will_do
+from duplicator.catalog import Catalog
 from duplicator.config import AgentSpec, Config, TapeUnit, place_of
 from duplicator.config.model import DriveSpec as DriveEntry
 from duplicator.drives import DriveSpec, LibrarySpec
@@ -18,9 +19,8 @@ from duplicator.mounts.robot import RobotMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.status import JobError
 from duplicator.urls import NdmpUrl
-from duplicator.volume_labels import VolumeLabel
 
-__all__ = ["Equipment", "will_do"]
+__all__ = ["Equipment"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -116,17 +116,3 @@ class Equipment:
     def _last_seen(self, volume: str) -> str:
         known = self._catalog.volume(volume)
         return known.location if known else ""
-
-
-def will_do(catalog: Catalog, wanted: str | None, label: VolumeLabel | None) -> bool:
-    """Whether the tape of this label (None: blank) is the wanted volume, or where none is named, one with room."""
-    if label is None:
-        return wanted is None or _state(catalog, wanted) is VolumeState.SCRATCH
-    if wanted is not None:
-        return label.ours and label.volume == wanted
-    return label.ours and _state(catalog, label.volume) in (None, VolumeState.APPENDABLE, VolumeState.SCRATCH)
-
-
-def _state(catalog: Catalog, volume: str) -> VolumeState | None:
-    known = catalog.volume(volume)
-    return known.state if known else None

@@ -9,7 +9,8 @@ from duplicator.broker_needs import drive_resource
 from duplicator.catalog import Catalog
 from duplicator.drives import DriveSpec
 from duplicator.media.places import in_vault
-from duplicator.mounts.protocol import Inventory, volume_of
+from duplicator.mounts.protocol import volume_of
+from scsi.changer_survey import Inventory
 from scsi.elements import ElementType
 
 __all__ = ["note_inventory"]

@@ -35,7 +35,7 @@ from ndmp.window import Window
 __all__ = ["SocketMover", "SocketMovers"]
 
 _log: Final = logging.getLogger(__name__)
-_BATCH: Final = 1024 * 1024
+_BATCH: Final = 2 * 1024 * 1024
 """Bytes moved by one system call, or one record if that is larger."""
 _PEEK_INTERVAL: Final = 0.25
 """Seconds between looks at an idle data connection."""

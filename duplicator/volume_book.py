@@ -99,7 +99,9 @@ class VolumeBook:
             reason = f"volume {volume} is scratch in the catalog, and has {end.files} files; nothing was written"
             raise JobError(Status.MEDIA_PROTECTED, step=Step.WRITE_POSITION.value, reason=reason)
         self._catalog.update_volume(volume, tape_url=self._tape_url, files=end.files, state=VolumeState.APPENDABLE)
-        recorded = {file.file_sequence for file in self._catalog.volume_files(volume)}
+        # From the first that was read, as a volume may hold thousands before it.
+        since = end.files - len(end.read) + 1
+        recorded = {file.file_sequence for file in self._catalog.volume_files(volume, since=since)}
         for trailer in end.read:
             header = trailer.header
             if header.sequence not in recorded:

@@ -343,6 +343,7 @@ class DigestAlgorithm(OpenEnum):
     NONE = 0
     SHA256 = 1
     XXH3_128 = 2
+    BLAKE3 = 3
 
 
 class TapeDigestState(OpenEnum):

@@ -8,6 +8,7 @@ its last byte is the control byte.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeVar, cast, dataclass_transform
@@ -54,12 +55,18 @@ class Command:
 
     def encode(self) -> bytes:
         """The CDB; FieldError for a value that does not fit its field."""
-        if not 0 <= self.control <= 0xFF:
-            raise FieldError(f"{type(self).__name__} does not encode: control {self.control}")
-        cdb = bytearray(self.layout.build(self))
-        cdb[0], cdb[-1] = self.operation_code, self.control
-        cdb[1] |= self.service_action or 0
-        return bytes(cdb)
+        return _encoded(self)
+
+
+@functools.lru_cache(maxsize=64)
+def _encoded(command: Command) -> bytes:
+    """The CDB. Kept, as a tape is written and read by the same command again and again."""
+    if not 0 <= command.control <= 0xFF:
+        raise FieldError(f"{type(command).__name__} does not encode: control {command.control}")
+    cdb = bytearray(command.layout.build(command))
+    cdb[0], cdb[-1] = command.operation_code, command.control
+    cdb[1] |= command.service_action or 0
+    return bytes(cdb)
 
 
 _Key = tuple[int, int | None]

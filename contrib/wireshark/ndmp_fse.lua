@@ -32,7 +32,7 @@ local ERRORS = {
     [0x7FE00001] = "FSE_IMAGE_EXISTS", [0x7FE00002] = "FSE_NO_SPACE", [0x7FE00003] = "FSE_ALGORITHM",
 }
 local TYPES = { [0] = "Request", "Reply" }
-local ALGORITHMS = { [0] = "none", "SHA-256", "XXH3-128" }
+local ALGORITHMS = { [0] = "none", "SHA-256", "XXH3-128", "BLAKE3" }
 local DISPOSITIONS = { [0] = "KEEP", "DISCARD" }
 local DIGEST_STATES = { [0] = "IDLE", "ACTIVE", "DONE" }
 

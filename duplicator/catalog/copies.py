@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ScalarResult, delete, func, select, update
 from sqlalchemy.orm import Session, selectinload
@@ -17,6 +18,8 @@ from duplicator.catalog.transactions import Transactions, find_copy, find_job, f
 from ndmp.enums import DigestAlgorithm
 
 __all__ = ["Copies", "needing"]
+
+_ID_LETTERS: Final = len(str(uuid.UUID(int=0)))
 
 
 class Copies(Transactions):
@@ -189,9 +192,11 @@ class Copies(Transactions):
 
     def copy(self, prefix: str) -> Copy:
         """The copy whose id begins so; CatalogError when none does, or more than one."""
-        found = select(CopyRow).where(CopyRow.id.startswith(prefix.lower(), autoescape=True)).limit(2)
+        begins = prefix.lower()
+        # The whole id is found by the key; a part of it by looking at all copies.
+        match = CopyRow.id == begins if len(begins) == _ID_LETTERS else CopyRow.id.startswith(begins, autoescape=True)
         with self._transaction(writes=False) as session:
-            rows = session.scalars(found).all()
+            rows = session.scalars(select(CopyRow).where(match).limit(2)).all()
             if len(rows) != 1:
                 raise CatalogError(f"{'more than one' if rows else 'no'} copy has an id that begins with {prefix!r}")
             return rows[0].record()

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from platformdirs import user_data_path
-from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+from sqlalchemy import URL, Connection, Engine, Index, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from duplicator.catalog.migrations import OLDEST, MigrationError, migrate
-from duplicator.catalog.tables import SCHEMA_VERSION, Base, SchemaRow
+from duplicator.catalog.tables import SCHEMA_VERSION, Base, JobRow, SchemaRow
 
-__all__ = ["CatalogError", "default_url", "open_engine", "reading", "writing"]
+__all__ = ["CatalogError", "default_url", "open_engine", "passing", "reading", "writing"]
 
 _POSTGRESQL: Final = "postgresql+psycopg"
 _BUSY_MILLISECONDS: Final = 30_000
 _WRITE_LOCK: Final = int.from_bytes(b"ndmpdup")
 """Names the lock of the one who writes, among all locks of a PostgreSQL database."""
+_IN_TURN: Final = Index("jobs_in_turn", JobRow.state, JobRow.priority.desc(), JobRow.id)
+"""Whose turn it is among thousands of queued jobs. An index changes nothing that is kept: it makes no new version."""
 _IDLE_MILLISECONDS: Final = 60_000
 """How long PostgreSQL waits for the next statement of a transaction: its client may be dead or cut off."""
 
@@ -72,9 +74,19 @@ def _set_up_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that takes the write lock only at its first write can be refused at once, without waiting.
         writes = connection.get_execution_options().get("writes", False)
+        if writes:
+            _wait_for_the_disk(connection)
+        # A transaction that takes the write lock only at its first write can be refused at once, without waiting.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _wait_for_the_disk(connection: Connection) -> None:
+    """Whether the end of the transaction waits until it is on the disk; the connection remembers what it was told."""
+    wanted = "NORMAL" if connection.get_execution_options().get("passing", False) else "FULL"
+    if connection.info.get("synchronous") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
 
 
 def _set_up_postgresql(engine: Engine) -> None:
@@ -94,11 +106,21 @@ def _set_up_postgresql(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("writes", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+        if connection.get_execution_options().get("passing", False):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def writing(engine: Engine) -> Engine:
     """For transactions that write: alone from their beginning, so each statement sees what others wrote before."""
     return engine.execution_options(writes=True)
+
+
+def passing(engine: Engine) -> Engine:
+    """For writing what only tells how far things are: a power failure may take it, a kill does not.
+
+    It is never on the disk without all that was written before, nor what is written later without it.
+    """
+    return engine.execution_options(writes=True, passing=True)
 
 
 def reading(engine: Engine) -> Engine:
@@ -117,6 +139,7 @@ def _make_tables(engine: Engine) -> None:
                 raise CatalogError(_version_text(version))
             if version < SCHEMA_VERSION:
                 migrate(connection, version)
+            _IN_TURN.create(connection, checkfirst=True)
             return
         Base.metadata.create_all(connection)
         session.add(SchemaRow(version=SCHEMA_VERSION))

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import socket
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from duplicator.catalog.processes import identity
 from duplicator.catalog.records import CopyState, Job, JobEvent, JobKind, JobState, JobTry
 from duplicator.catalog.tables import CopyRow, EventRow, FragmentRow, JobRow, TapeFileRow, TryRow
-from duplicator.catalog.transactions import Transactions, find_job, now
+from duplicator.catalog.transactions import Transactions, find_job, no_job, now
 from duplicator.status import Status
 
 __all__ = ["JobChanges", "Jobs", "begin_try", "end_try", "leave_copy", "leave_unfinished", "new_job"]
+
+_JOBS: Final = JobRow.metadata.tables[JobRow.__tablename__]
+# Made once, and without rows as objects: a job has some thirty lines.
+_IN_STEP: Final = (
+    update(_JOBS).where(_JOBS.c.id == bindparam("number")).values(step=bindparam("now_in")).returning(_JOBS.c.tries)
+)
+_ADD_LINE: Final = insert(EventRow.metadata.tables[EventRow.__tablename__])
 
 
 class JobChanges(TypedDict, total=False):
@@ -59,14 +66,17 @@ class Jobs(Transactions):
 
     def event(self, job_id: int, step: str, text: str, *, time: datetime | None = None) -> None:
         """Add a line to a job's log; ``step`` becomes the step the job is in."""
-        with self._transaction(writes=True) as session:
-            row = find_job(session, job_id)
-            row.step = step
-            session.add(EventRow(job_id=job_id, attempt=row.tries, time=now(time), step=step, text=text))
+        line = {"job_id": job_id, "time": now(time), "step": step, "text": text}
+        with self._transaction(writes=True, passing=True) as session:
+            connection = session.connection()
+            attempt = connection.scalar(_IN_STEP, {"number": job_id, "now_in": step})
+            if attempt is None:
+                raise no_job(job_id)
+            connection.execute(_ADD_LINE, {**line, "attempt": attempt})
 
     def progress(self, job_id: int, bytes_moved: int, *, bytes_total: int | None = None) -> None:
         """Record how far a job is; ``bytes_total`` where it became known only now."""
-        with self._transaction(writes=True) as session:
+        with self._transaction(writes=True, passing=True) as session:
             row = find_job(session, job_id)
             row.bytes_moved = bytes_moved
             row.bytes_total = row.bytes_total if bytes_total is None else bytes_total

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, false, func, or_, select
 
 from duplicator.catalog.database import CatalogError
 from duplicator.catalog.jobs import begin_try, end_try, new_job
@@ -21,6 +21,8 @@ __all__ = ["Queue"]
 _QUEUED: Final = frozenset({JobState.QUEUED, JobState.WAITING})
 _ENDED: Final = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.DIED})
 _AFTER: Final[Mapping[Stop, JobState]] = {Stop.CANCEL: JobState.CANCELLED, Stop.SUSPEND: JobState.SUSPENDED}
+_MANY_STRETCHES: Final = 100
+"""More alternatives than that are a list: databases limit how deep a condition may be."""
 _STOPPED_TEXT: Final[Mapping[Stop, str]] = {
     Stop.CANCEL: "cancelled before it ran",
     Stop.SUSPEND: "suspended before it ran",
@@ -58,10 +60,11 @@ class Queue(Transactions):
         ``among``: only these. None when none is due.
         """
         due = or_(JobRow.not_before.is_(None), JobRow.not_before <= now(time))
-        wanted = [JobRow.state.in_(_QUEUED), due, *_among(among)]
-        first = select(JobRow).where(*wanted).order_by(JobRow.priority.desc(), JobRow.id).limit(1)
+        first = select(JobRow).where(due, *_among(among)).order_by(JobRow.priority.desc(), JobRow.id).limit(1)
         with self._transaction(writes=True) as session:
-            row = session.scalars(first).one_or_none()
+            # State by state, as then the index has them in their turn.
+            found = [session.scalars(first.where(JobRow.state == state)).one_or_none() for state in _QUEUED]
+            row = min(filter(None, found), key=lambda each: (-each.priority, each.id), default=None)
             if row is None:
                 return None
             begin_try(session, row, now(time))
@@ -140,4 +143,22 @@ class Queue(Transactions):
 
 
 def _among(numbers: Sequence[int] | None) -> list[ColumnElement[bool]]:
-    return [] if numbers is None else [JobRow.id.in_(numbers)]
+    """In stretches, as numbers of jobs that were queued together follow each other: thousands are one condition."""
+    if numbers is None:
+        return []
+    stretches = _stretches(numbers)
+    if len(stretches) > _MANY_STRETCHES:
+        return [JobRow.id.in_(numbers)]
+    number = JobRow.id + 0  # Not to be looked up by: whose turn it is, another index tells.
+    return [or_(false(), *(number.between(first, last) for first, last in stretches))]
+
+
+def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and the last of numbers that follow each other."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number <= found[-1][1] + 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found

@@ -11,10 +11,10 @@ from typing import Self
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from duplicator.catalog.database import CatalogError, default_url, open_engine, reading, writing
+from duplicator.catalog.database import CatalogError, default_url, open_engine, passing, reading, writing
 from duplicator.catalog.tables import CopyRow, JobRow, VolumeRow
 
-__all__ = ["Transactions", "find_copy", "find_job", "find_volume", "now"]
+__all__ = ["Transactions", "find_copy", "find_job", "find_volume", "no_job", "now"]
 
 
 def now(time: datetime | None = None) -> datetime:
@@ -28,6 +28,7 @@ class Transactions:
     def __init__(self, url: str | None = None) -> None:
         self._engine = open_engine(default_url() if url is None else url)
         self._reader, self._writer = reading(self._engine), writing(self._engine)
+        self._diary = passing(self._engine)
 
     def close(self) -> None:
         """Close the connections; the catalog is not used after it."""
@@ -40,9 +41,11 @@ class Transactions:
         self.close()
 
     @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Session]:
+    def _transaction(self, *, writes: bool, passing: bool = False) -> Iterator[Session]:
+        """``passing``: what is written only tells how far things are, see :func:`passing`."""
+        engine = self._reader if not writes else self._diary if passing else self._writer
         try:
-            with Session(self._writer if writes else self._reader) as session, session.begin():
+            with Session(engine) as session, session.begin():
                 yield session
         except IntegrityError as error:
             raise CatalogError(f"the catalog refuses this entry: {error.orig}") from error
@@ -55,8 +58,13 @@ def find_job(session: Session, job_id: int) -> JobRow:
     """The job's row; CatalogError if there is none."""
     row = session.get(JobRow, job_id)
     if row is None:
-        raise CatalogError(f"there is no job {job_id}")
+        raise no_job(job_id)
     return row
+
+
+def no_job(job_id: int) -> CatalogError:
+    """That there is none of this number."""
+    return CatalogError(f"there is no job {job_id}")
 
 
 def find_copy(session: Session, copy_id: str) -> CopyRow:

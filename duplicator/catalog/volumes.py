@@ -108,9 +108,10 @@ class Volumes(Transactions):
         with self._transaction(writes=False) as session:
             return [row.record() for row in session.scalars(select(VolumeRow).order_by(VolumeRow.label))]
 
-    def volume_files(self, label: str) -> list[TapeFile]:
-        """The tape files of ours on a volume, in their order; dead ones too."""
-        rows = select(TapeFileRow).where(TapeFileRow.volume == label).order_by(TapeFileRow.file_sequence)
+    def volume_files(self, label: str, *, since: int = 1) -> list[TapeFile]:
+        """The tape files of ours on a volume, from number ``since`` on, in their order; dead ones too."""
+        wanted = TapeFileRow.volume == label, TapeFileRow.file_sequence >= since
+        rows = select(TapeFileRow).where(*wanted).order_by(TapeFileRow.file_sequence)
         with self._transaction(writes=False) as session:
             return [row.record() for row in session.scalars(rows)]
 

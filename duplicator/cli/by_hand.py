@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from duplicator.brought import will_do
 from duplicator.catalog import Catalog
 from duplicator.cli.terminal import complain, plain, stderr_console
 from duplicator.drives import DriveSpec
-from duplicator.equipment import will_do
 from duplicator.mounts.operator import OperatorMounts
 from duplicator.plan import Deadlines, Place
 from duplicator.supply import ByHand

@@ -36,6 +36,7 @@ class Digest(Enum):
     """Digests to choose from."""
 
     XXH3_128 = "xxh3-128"
+    BLAKE3 = "blake3"
     SHA256 = "sha256"
 
 

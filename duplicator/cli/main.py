@@ -43,6 +43,7 @@ from duplicator.cli.xbsa_list import history, ls
 from duplicator.cli.xbsa_put import put
 from duplicator.cli.xbsa_rm import rm
 from duplicator.cli.xbsa_serve import serve as serve_xbsa
+from duplicator.garbage import collect_seldom
 
 __all__ = ["app", "main"]
 
@@ -195,6 +196,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; ends the process."""
+    collect_seldom()
     app(prog_name="ndmpdup")
 
 

@@ -129,7 +129,7 @@ def _read_reach(value: str) -> str:
 def _check_digest(value: str) -> str:
     known = [digest_name(algorithm) for algorithm in ALGORITHMS]
     if value not in known:
-        raise ValueError(f"is no digest: choose {' or '.join(known)}")
+        raise ValueError(f"is no digest: choose {', '.join(known[:-1])} or {known[-1]}")
     return value
 
 

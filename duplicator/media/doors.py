@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from duplicator.mounts.carrying import find_volume, place_words, refusal
+from duplicator.mounts.carrying import find_volume, place_words
 from duplicator.mounts.protocol import Note
+from duplicator.mounts.refusals import refusal
 from duplicator.mounts.robot import RobotMounts
 from duplicator.status import Status
 from scsi.changer_survey import Inventory

@@ -6,24 +6,19 @@ from collections.abc import Callable
 from typing import Final
 
 from duplicator.mounts.protocol import Note, volume_of
-from duplicator.plan import Step
-from duplicator.status import JobError, Status
+from duplicator.mounts.refusals import refusal
+from duplicator.status import Status
 from scsi.changer import Changer
 from scsi.changer_survey import Inventory
 from scsi.elements import Element, ElementType, MediumType
 from scsi.errors import CommandTimeout, DestinationFull, ScsiError, TransportLost, UnitAttention
 
-__all__ = ["Carrier", "drive_at", "find_volume", "place_words", "refusal"]
+__all__ = ["Carrier", "drive_at", "find_volume", "place_words"]
 
 _LOOKS: Final = 3
 """How often the library is looked at anew, if something happens to it meanwhile."""
 _OUT_OF_REACH: Final = (CommandTimeout, TransportLost)
 """After these nothing more is asked of the robot: it may still be at work."""
-
-
-def refusal(status: Status, reason: str) -> JobError:
-    """What ends a mount."""
-    return JobError(status, step=Step.WRITE_MOUNT.value, reason=reason)
 
 
 def drive_at(inventory: Inventory, number: int) -> Element:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from duplicator.drives import DriveSpec
 from duplicator.failures import TapePositionError
-from duplicator.mounts.carrying import refusal
 from duplicator.mounts.protocol import Note
+from duplicator.mounts.refusals import refusal
 from duplicator.mounts.tapes import POLL, PlaceOf, Tapes
 from duplicator.plan import Deadlines
 from duplicator.status import Status
@@ -20,8 +20,10 @@ from duplicator.tape_side import TapeSide
 from duplicator.volume_labels import VolumeLabel
 from ndmp.enums import Error, TapeOpenMode
 from ndmp.errors import NdmpError, ReplyError
-from scsi.changer_survey import Inventory
-from scsi.elements import Element, ElementType, VolumeTag
+
+if TYPE_CHECKING:
+    from scsi.changer_survey import Inventory
+    from scsi.elements import Element
 
 __all__ = ["Accept", "OperatorMounts"]
 
@@ -94,9 +96,13 @@ class OperatorMounts:
 
     async def inventory(self) -> Inventory:
         """See Mounts: the drives by their numbers in the list, each with the label of its tape for a barcode."""
+        from scsi.changer_survey import Inventory  # not by every job: its start waits for it
+
         return Inventory([await self._element(number, drive) for number, drive in enumerate(self._drives)])
 
     async def _element(self, number: int, drive: DriveSpec) -> Element:
+        from scsi.elements import Element, ElementType, VolumeTag
+
         async with self._tapes.session(drive) as session:
             label, full = "", True
             tape = TapeSide(session)

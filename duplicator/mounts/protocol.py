@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from duplicator.drives import DriveSpec
-from scsi.changer_survey import Inventory
 
-__all__ = ["Inventory", "Mounts", "Note", "volume_of"]
+if TYPE_CHECKING:
+    from scsi.changer_survey import Inventory
+
+__all__ = ["Mounts", "Note", "volume_of"]
 
 _LABEL_CHARACTERS: Final = 6
 

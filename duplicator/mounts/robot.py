@@ -11,8 +11,9 @@ from typing import Final, TypeVar
 from duplicator.drives import DriveSpec, LibrarySpec
 from duplicator.failures import failing_as
 from duplicator.hostlink import HostSession, open_session
-from duplicator.mounts.carrying import Carrier, drive_at, find_volume, place_words, refusal
+from duplicator.mounts.carrying import Carrier, drive_at, find_volume, place_words
 from duplicator.mounts.protocol import Note
+from duplicator.mounts.refusals import refusal
 from duplicator.mounts.tapes import POLL, PlaceOf, Tapes
 from duplicator.mounts.transport import NdmpTransport
 from duplicator.plan import Deadlines, Step

@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 from duplicator.drives import DriveSpec
 from duplicator.failures import failing_as
 from duplicator.hostlink import HostSession, open_session
-from duplicator.mounts.carrying import refusal
 from duplicator.mounts.protocol import Note
+from duplicator.mounts.refusals import refusal
 from duplicator.plan import Deadlines, Place, Step
 from duplicator.status import Status
 from duplicator.tape_side import TapeSide
@@ -22,13 +22,11 @@ from duplicator.volume_labels import VolumeLabel
 from ndmp.aio.methods import TapeMethods
 from ndmp.enums import Error, TapeOpenMode, TapeOperation
 from ndmp.errors import NdmpError, ReplyError
-from scsi.ssc import LoadUnload
 
 __all__ = ["POLL", "PlaceOf", "Tapes"]
 
 POLL: Final = 2.0
 """Seconds between two questions to what tells nothing by itself."""
-_LOAD: Final = LoadUnload(load=True)
 _UNABLE: Final = (Error.NOT_SUPPORTED, Error.ILLEGAL_ARGS)
 
 PlaceOf: TypeAlias = Callable[[NdmpUrl], Place]
@@ -100,10 +98,13 @@ class Tapes:
             await tape.mount()
 
     async def _draw_in(self, methods: TapeMethods, drive: DriveSpec) -> None:
+        from scsi.ssc import LoadUnload  # not by every job: its start waits for it
+
+        load = LoadUnload(load=True)
         with suppress(ReplyError):
             await methods.open(drive.url.path, TapeOpenMode.RAW)
             try:
-                await methods.execute(_LOAD.encode(), timeout_ms=round(_LOAD.timeout * 1000))
+                await methods.execute(load.encode(), timeout_ms=round(load.timeout * 1000))
             finally:
                 await methods.close()
 

@@ -53,9 +53,8 @@ class Checks:
         passed = 0
         for some in _portions(blocks, block_bytes):
             digests, kept = _digests(some, block_bytes), self._kept(block + passed, len(some) // block_bytes)
-            for number, digest in enumerate(digests):
-                if kept[number : number + 1] != (digest,):
-                    return passed + number
+            if digests != kept:
+                return passed + next(n for n, digest in enumerate(digests) if kept[n : n + 1] != [digest])
             passed += len(digests)
         return None
 
@@ -63,11 +62,11 @@ class Checks:
         """Let the file go."""
         os.close(self._fd)
 
-    def _kept(self, block: int, count: int) -> tuple[int, ...]:
+    def _kept(self, block: int, count: int) -> list[int]:
         """The checks of some blocks; fewer, if the file ends before."""
         raw = os.pread(self._fd, count * CHECK_BYTES, block * CHECK_BYTES)
         whole = len(raw) // CHECK_BYTES
-        return struct.unpack(f">{whole}Q", raw[: whole * CHECK_BYTES])
+        return list(struct.unpack(f">{whole}Q", raw[: whole * CHECK_BYTES]))
 
     def _flush(self) -> None:
         while self._pending:

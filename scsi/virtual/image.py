@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,6 +33,7 @@ from scsi.virtual.durable import sync_directory
 from scsi.virtual.journal import MAX_ENTRIES, Header, Journal, read_header, replay
 from scsi.virtual.layout import Run
 from scsi.virtual.memory import memory_file
+from scsi.virtual.replays import REPLAYS
 
 __all__ = [
     "Cartridge",
@@ -150,7 +151,7 @@ class Cartridge:
         self.header = read_header(self._index_fd)
         if self.header.checked:
             self._checks = _open_checks(self._path, access)
-        self.runs, entries = replay(self._index_fd)
+        self.runs, entries = REPLAYS.take(self._path, self._index_fd)
         self._journal = Journal(self._index_fd, entries=entries, end=self.runs.end, sync=self._sync)
         self.runs.cut_to_bytes(os.fstat(self._block_fd).st_size)
         self._committed = len(self.runs)
@@ -223,8 +224,15 @@ class Cartridge:
         """Commit and release the lock; it is released even if the commit fails."""
         try:
             self.commit()
+            self._keep_replay()
         finally:
             self._release()
+
+    def _keep_replay(self) -> None:
+        """For the next one that opens it here; not where the block bytes end before the index says so."""
+        if self.runs.end == self._journal.end:
+            with suppress(OSError):  # all is on the disk; whoever opens it next will see
+                REPLAYS.keep(self._path, self._index_fd, self.runs, self._journal.entries)
 
     def _block_ordinal(self, number: int) -> int:
         return number - self.runs.marks_before(number)

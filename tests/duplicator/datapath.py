@@ -54,8 +54,8 @@ ENDLESS = (0, ALL_ONES_64)
 
 
 def batch_bytes(record_bytes: int) -> int:
-    """What a mover moves at once: whole records, a MiB at most, or one record if that is larger."""
-    return max((1 << 20) // record_bytes, 1) * record_bytes
+    """What a mover moves at once: whole records, two MiB at most, or one record if that is larger."""
+    return max((2 << 20) // record_bytes, 1) * record_bytes
 
 
 def stream(size: int, seed: int = 1) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from ast import literal_eval
 
 from duplicator.cli.failures import ELSEWHERE, FAILED_ELSEWHERE, describe
 from duplicator.status import ExitCode
@@ -13,6 +14,7 @@ LOADED_BY: dict[str, tuple[str, ...]] = {
     "duplicator.cli.main": ("asyncio", "sqlalchemy", "construct", "ndmp.messages", "scsi.virtual", "rich.console"),
     "duplicator.cli.failures": ("sqlalchemy", "construct", "duplicator.conformance", "duplicator.trees", "scsi.ssc"),
     "duplicator.cli.batch": ("construct", "duplicator.conformance", "duplicator.trees", "scsi.virtual"),
+    "duplicator.cli.by_hand": ("duplicator.config", "pydantic", "scsi.changer_survey", "scsi.ssc"),
 }
 """What the module must not load, itself or by others."""
 
@@ -42,3 +44,17 @@ def said(kind: type[Exception]) -> Exception:
             return "of no use"
 
     return Said()
+
+
+def test_a_command_seldom_looks_for_garbage() -> None:
+    program = """
+import atexit, gc
+from duplicator.cli.main import main
+print(gc.get_threshold())
+atexit.register(lambda: print(gc.get_threshold()))
+main()
+"""
+    command = [sys.executable, "-c", program, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    lines = done.stdout.splitlines()
+    assert literal_eval(lines[-1]) == (10_000, *literal_eval(lines[0])[1:])

@@ -8,17 +8,22 @@ from collections.abc import Callable
 
 import pytest
 import xxhash
+from blake3 import blake3
 
 from duplicator.digests import ALGORITHMS, algorithm_by_name, digest_name, new_digest
 from ndmp.enums import DigestAlgorithm, Error
 from ndmp.errors import ReplyError
 
-# SHA-256: FIPS 180-4 examples. XXH3-128: `printf '' | xxhsum -H2` and the specification's canonical (big-endian) form.
+# SHA-256: FIPS 180-4 examples. BLAKE3: its authors' test_vectors.json, whose bytes go from 0 to 250 again and again.
+# XXH3-128: `printf '' | xxhsum -H2` and the specification's canonical (big-endian) form.
+COUNTING = (bytes(range(251)) * 5)[:1025]
 VECTORS = [
     (DigestAlgorithm.NONE, b"abc", ""),
     (DigestAlgorithm.SHA256, b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     (DigestAlgorithm.SHA256, b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
     (DigestAlgorithm.XXH3_128, b"", "99aa06d3014798d86001c324468d497f"),
+    (DigestAlgorithm.BLAKE3, b"", "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"),
+    (DigestAlgorithm.BLAKE3, COUNTING, "d00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444"),
 ]
 
 
@@ -35,6 +40,7 @@ def test_every_moment_has_its_count_and_digest() -> None:
     references: dict[DigestAlgorithm, Callable[[bytes], bytes]] = {
         DigestAlgorithm.SHA256: lambda taken: hashlib.sha256(taken).digest(),
         DigestAlgorithm.XXH3_128: lambda taken: xxhash.xxh3_128_digest(taken),
+        DigestAlgorithm.BLAKE3: lambda taken: blake3(taken).digest(),
     }
     assert set(ALGORITHMS) == set(references)
     for algorithm, reference in references.items():
@@ -73,7 +79,7 @@ def test_forgetting_keeps_the_count() -> None:
 
 
 def test_fastest_first() -> None:
-    assert ALGORITHMS == (DigestAlgorithm.XXH3_128, DigestAlgorithm.SHA256)
+    assert ALGORITHMS == (DigestAlgorithm.XXH3_128, DigestAlgorithm.BLAKE3, DigestAlgorithm.SHA256)
 
 
 def test_unknown_algorithm_is_refused() -> None:
@@ -85,11 +91,12 @@ def test_unknown_algorithm_is_refused() -> None:
 def test_names() -> None:
     table = {
         "xxh3-128": DigestAlgorithm.XXH3_128,
+        "blake3": DigestAlgorithm.BLAKE3,
         "sha256": DigestAlgorithm.SHA256,
         "none": DigestAlgorithm.NONE,
     }
     for name, algorithm in table.items():
         assert (algorithm_by_name(name), digest_name(algorithm)) == (algorithm, name)
     assert digest_name(DigestAlgorithm(77)) == "77"
-    with pytest.raises(ValueError, match="xxh3-128, sha256, none"):
+    with pytest.raises(ValueError, match="xxh3-128, blake3, sha256, none"):
         algorithm_by_name("md5")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import xxhash
+from blake3 import blake3
 
 from scsi.virtual.image import cartridge_map
 from tests.duplicator.plain_tape import LabelledFile, labelled_files, read_tap, user_text
@@ -79,6 +80,7 @@ def served(site: Site) -> tuple[Path, Host, Host]:
 ALGORITHMS: dict[str, tuple[str, Callable[[bytes], str]]] = {
     "xxh3-128": ("XXH3_128", lambda content: xxhash.xxh3_128(content).hexdigest()),
     "sha256": ("SHA256", lambda content: hashlib.sha256(content).hexdigest()),
+    "blake3": ("BLAKE3", lambda content: blake3(content).hexdigest()),
 }
 
 
@@ -128,7 +130,7 @@ def check_file(
 
 
 @pytest.mark.parametrize(
-    ("size", "record", "digest"), [("64K", 65_536, "xxh3-128"), ("10K", 10_240, "sha256"), ("256K", 262_144, "sha256")]
+    ("size", "record", "digest"), [("64K", 65_536, "xxh3-128"), ("10K", 10_240, "sha256"), ("256K", 262_144, "blake3")]
 )
 def test_every_byte_and_label_on_the_tape(site: Site, size: str, record: int, digest: str) -> None:
     unit, appliance, tape = served(site)

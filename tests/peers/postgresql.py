@@ -122,7 +122,8 @@ def _running(command: list[str], folder: Path, environment: Mapping[str, str]) -
 def _await_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> None:
     """The server tells its state in a file only, which it makes anew."""
     deadline = time.monotonic() + _START_SECONDS
-    while not (state.exists() and state.read_text().splitlines()[-1].strip() == "ready"):
+    # For a moment the file is there, and empty.
+    while not (state.exists() and state.read_text().rstrip().endswith("\nready")):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, "PostgreSQL does not become ready: " + log.read_text()
         time.sleep(0.02)

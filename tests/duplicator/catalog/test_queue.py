@@ -162,3 +162,12 @@ def test_old_jobs_are_forgotten_and_their_copies_stay(catalog: Catalog, url: str
     assert catalog.copy(COPY).job_id is None
     for table in ("job_events", "job_tries"):
         assert sql(url, f"SELECT job_id FROM {table} WHERE job_id = :old", old=old) == []
+
+
+def test_jobs_among_many_that_do_not_follow_each_other(catalog: Catalog) -> None:
+    numbers = [queue(catalog, f"{number}") for number in range(230)]
+    for wanted in ([numbers[7], *numbers[3:6]], numbers[1::2], numbers[201:], []):
+        expected = min(wanted, default=None)
+        due = catalog.next_due(among=wanted)
+        job = catalog.next_job(among=wanted)
+        assert (job.id if job else None, due is None) == (expected, not wanted)

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import xxhash
+from blake3 import blake3
 
 from ndmp.backends import FileServiceBackend, ReadEnd
 from ndmp.enums import DigestAlgorithm, Error
 from tests.duplicator.units.asking import read_all, refused
 
-NONE, SHA256, XXH3 = DigestAlgorithm.NONE, DigestAlgorithm.SHA256, DigestAlgorithm.XXH3_128
+NONE, SHA256 = DigestAlgorithm.NONE, DigestAlgorithm.SHA256
+XXH3, BLAKE3 = DigestAlgorithm.XXH3_128, DigestAlgorithm.BLAKE3
 
 CONTENT = bytes(number * 7 % 251 for number in range(10 * 512 + 100))
 
@@ -49,6 +51,7 @@ def test_digests_while_it_runs(plain: Path, units: FileServiceBackend) -> None:
     references: dict[DigestAlgorithm, Callable[[bytes], bytes]] = {
         SHA256: lambda content: hashlib.sha256(content).digest(),
         XXH3: lambda content: xxhash.xxh3_128(content).digest(),
+        BLAKE3: lambda content: blake3(content).digest(),
         NONE: lambda content: b"",
     }
     for algorithm, reference in references.items():
@@ -60,7 +63,7 @@ def test_digests_while_it_runs(plain: Path, units: FileServiceBackend) -> None:
             assert handle.read_records(buffer, 512).records == 2
         handle.close(keep=True)
     refused(Error.FSE_ALGORITHM, units.open_read, "lsu", "plain", 0, DigestAlgorithm(9))
-    assert set(units.algorithms) == {SHA256, XXH3}
+    assert set(units.algorithms) == {SHA256, XXH3, BLAKE3}
 
 
 def test_an_empty_fragment(root: Path, units: FileServiceBackend) -> None:
