@@ -18,7 +18,7 @@ __all__ = ["PlainStream", "Stream", "TlsStream", "events_for"]
 _PATIENCE: Final = 0.25
 """Seconds after which a receive returns what it has."""
 _WAKING_BYTES: Final = 1 << 20
-"""A receiver that wants more sleeps until so much is there: to be woken for each segment costs a sixth of its CPU."""
+"""A receiver that wants more sleeps until so much is there: waking for each segment is a sixth of its CPU time."""
 
 
 class Stream(Protocol):

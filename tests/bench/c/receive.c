@@ -1,7 +1,7 @@
 /* FOLDER RECORD_BYTES: take a connection and write its bytes to files as a virtual tape does, in the same order.
 
-   Blocks go to FOLDER/c.data in batches, eight bytes for each record to c.check, 64 bytes to c.index; all three are
-   synced at the end of the stream. Nothing is computed: the bytes of the check are always the same. */
+   Blocks go to FOLDER/c.data in batches, eight bytes for each record to c.check, 64 bytes to c.index, which is synced when it is
+   emptied; all three are synced at the end of the stream. Nothing is computed: the bytes of the check are always the same. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -37,6 +37,7 @@ int main(int count, char **words) {
     sleeping_for_a_batch(peer);
     int blocks = emptied(words[1], "c.data"), checks = emptied(words[1], "c.check");
     int index = emptied(words[1], "c.index");
+    checked(fsync(index), "fsync");
     while ((got = checked(recv(peer, batch, wanted, MSG_WAITALL), "recv"))) {
         written(blocks, batch, got, at);
         at += got;
