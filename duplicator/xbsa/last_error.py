@@ -23,15 +23,15 @@ def call(function: Callable[Arguments, ReturnCode | None]) -> Callable[Arguments
     @functools.wraps(function)
     def guarded(*args: Arguments.args, **options: Arguments.kwargs) -> ReturnCode:
         try:
-            code = function(*args, **options) or ReturnCode.SUCCESS
+            if not (code := function(*args, **options)):
+                return ReturnCode.SUCCESS
             text = TEXTS[code]
         except CallError as error:
             code, text = error.code, str(error)
         except Exception as error:  # noqa: BLE001  (an application in another language could not catch it)
             _log.warning("%s failed", function.__name__, exc_info=True)
             code, text = ReturnCode.ABORT_SYSTEM_ERROR, f"{type(error).__name__}: {error}"
-        if code is not ReturnCode.SUCCESS:
-            _last["text"] = f"{function.__name__}: {code.name}: {text}"
+        _last["text"] = f"{function.__name__}: {code.name}: {text}"
         return code
 
     return guarded

@@ -14,6 +14,8 @@ __all__ = ["REFUSALS", "TABLE", "Event", "State"]
 class State(Enum):
     """Where a session is."""
 
+    __hash__ = object.__hash__  # that of Enum is Python code, and each BSAGetData looks twice into the table
+
     NO_SESSION = auto()
     SESSION = auto()
     TRANSACTION = auto()
@@ -34,6 +36,8 @@ class State(Enum):
 
 class Event(Enum):
     """A call that succeeds, or what happens in one."""
+
+    __hash__ = object.__hash__  # as above
 
     INIT = auto()
     BEGIN_TXN = auto()

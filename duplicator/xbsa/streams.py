@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
+from xxhash import xxh3_128
+
 from duplicator.xbsa.channel import ChannelBroken, ReceivingEnd, SendingEnd, attach_receiving, attach_sending
 from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.dialogue import AGAIN, expect, hearing_manager, open_socket
@@ -35,6 +37,8 @@ Told: TypeAlias = Callable[[str], None]
 """Hears what a stream is waiting for."""
 _CANCELLED: Final = 150
 """Status.CANCELLED of jobs, whose module the library does without."""
+_SPOILT: Final = 13
+"""Status.FILE_READ_FAILED, likewise."""
 _ABORTED: Final = 30.0
 """Seconds to hear that an aborted backup left nothing."""
 _LAST_WORDS: Final = 3.0
@@ -133,6 +137,8 @@ class RestoreStream(_Stream):
     size: int | None = None
     """As announced."""
     received = 0
+    _wanted = ""
+    """The digest of what was stored."""
     _complete = False
     _end: ReceivingEnd | None = None
 
@@ -140,7 +146,7 @@ class RestoreStream(_Stream):
         """Wait for the drive, the volume and whatever else it takes, then for the data."""
         go: Go = self._hear(Go, deadline=self._starting)
         self._check(go.copy_id == copy_id, f"object {go.copy_id} comes, and {copy_id} was asked for")
-        self.size = go.size
+        self.size, self._wanted, self._digest = go.size, go.xxh3_128, xxh3_128()
         with self._data():
             self._end = attach_receiving(
                 self._data_path,
@@ -154,10 +160,13 @@ class RestoreStream(_Stream):
         """Bytes put into the buffer, which is full unless they are the last; and whether that was all."""
         assert self._end is not None
         filled = 0
-        # The hot path: nothing but the copy may take time.
+        # The hot path: nothing but the copy and its digest may take time. It is taken here, as the reader has as much
+        # to do already; and it is of the very bytes that the application gets.
         try:
             while filled < len(into) and not self._complete:
-                count = self._end.receive(into[filled:] if filled else into)
+                room = into[filled:] if filled else into
+                count = self._end.receive(room)
+                self._digest.update(room[:count] if count < len(room) else room)
                 filled += count
                 self._complete = not count
             self.received += filled
@@ -167,8 +176,17 @@ class RestoreStream(_Stream):
         except ChannelBroken as error:
             self._explain(error)
         if self._complete:
-            self._check(self.size in (None, self.received), f"{self.received} bytes came of {self.size}")
+            self._check(self.received == self.size, f"{self.received} bytes came of {self.size}")
+            self._compare()
         return filled, self._complete
+
+    def _compare(self) -> None:
+        if not self._wanted or self._digest.hexdigest() == self._wanted:
+            return
+        with suppress(CallError):
+            self._say(ClientStatus(_SPOILT, self.received))
+        text = "the bytes are not those that were backed up: their digest is another; try a copy on tape (source=tape)"
+        raise CallError(ReturnCode.ABORT_SYSTEM_ERROR, text)
 
     def end(self) -> None:
         """Exchange statuses, as the last thing; not complete: the rest is not wanted."""

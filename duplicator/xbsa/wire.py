@@ -218,11 +218,15 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Data can flow: connect to the data socket, with this token (good once). ``size`` None: not known (backup)."""
+    """Data can flow: connect to the data socket, with this token (good once).
+
+    ``xxh3_128``: the object's, which the library compares with what it hands over; empty: only the reader compares.
+    """
 
     token: Token
     copy_id: CopyId
-    size: Quad | None
+    size: Quad
+    xxh3_128: Annotated[Hex, Field(max_length=32)] = ""
 
 
 @dataclass(frozen=True, slots=True)

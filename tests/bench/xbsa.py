@@ -38,7 +38,7 @@ from duplicator.xbsa import (
 from tests.duplicator.xbsa.daemon_site import DaemonSite, site_in
 
 SIZES = (64 << 10, 256 << 10, 1 << 20)
-OBJECT = 300 << 20
+OBJECT = 1 << 30
 
 
 def check(code: int) -> None:

@@ -12,6 +12,7 @@ from duplicator.xbsa.server.folders import DATA, NAME
 from duplicator.xbsa.server.orders import Broken, Failed, Listening, Moved, ReadOrder, Ready, Sent, Told
 from duplicator.xbsa.server.stream import LIBRARY, WORKER, LibraryGone, Stream, StreamFault, out_of_order
 from duplicator.xbsa.wire import ClientStatus, Ended, Go, StartRestore, Wait
+from ndmp.enums import DigestAlgorithm
 
 __all__ = ["restore"]
 
@@ -38,10 +39,15 @@ async def restore(stream: Stream, catalog: Catalog, request: StartRestore) -> No
             await _until_ready(stream, found)
             await stream.job.step("go", "the data flows")
             stream.progress.tell("go", "the data flows", size=found.size)
-            await stream.link.tell(Go(token, found.copy_id, found.size))
+            await stream.link.tell(Go(token, found.copy_id, found.size, _compared(found)))
             client, sent = await _until_through(stream)
             await stream.status("client-status", f"the application has {client.bytes} bytes", bytes=client.bytes)
     await _confirm(stream, found, client, sent)
+
+
+def _compared(found: StoredObject) -> str:
+    """The digest that the library compares; it computes one kind only."""
+    return found.digest.hex() if found.algorithm == DigestAlgorithm.XXH3_128 else ""
 
 
 async def _until_ready(stream: Stream, found: StoredObject) -> None:
@@ -109,6 +115,9 @@ async def _soon(stream: Stream, source: str, text: str) -> Any:  # noqa: ANN401 
 async def _confirm(stream: Stream, found: StoredObject, client: ClientStatus, sent: int | None) -> None:
     """The server status, after the reader is gone."""
     await stream.job.moved(client.bytes)
+    if client.status == Status.FILE_READ_FAILED:
+        text = f"image {found.image} is not what was stored: the application found another digest than the catalog's"
+        raise StreamFault(text, status=Status.FILE_READ_FAILED)
     if client.status:
         raise LibraryGone(f"the application ended with status {client.status}")
     if not client.complete:
