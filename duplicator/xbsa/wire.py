@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -54,7 +54,8 @@ PAGE: Final = 50
 
 CopyId = Annotated[int, Field(ge=1, lt=2**64)]
 Quad = Annotated[int, Field(ge=0, lt=2**64)]
-Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""In fields that no repr shows."""
 Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")]
 
 
@@ -154,7 +155,7 @@ class StreamStarted:
     """The stream's manager runs; everything about it is in ``folder``. ``token`` is good for one Attach."""
 
     folder: str
-    token: Token
+    token: Token = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,10 @@ class ObjectsFound:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """They are gone."""
+    """They are gone; ``text``: what of them could not be removed from disk yet."""
 
     count: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class Fault:
 class Attach:
     """The library is here."""
 
-    token: Token
+    token: Token = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ class Wait:
 class Go:
     """Data can flow: connect to the data socket, with this token (good once). ``size`` None: not known (backup)."""
 
-    token: Token
+    token: Token = field(repr=False)
     copy_id: CopyId
     size: Quad | None
 
@@ -236,7 +238,7 @@ class BeginObject:
 class Begun:
     """Backup: the object's id and time; connect to the data socket with this token."""
 
-    token: Token
+    token: Token = field(repr=False)
     copy_id: CopyId
     created: datetime
 
@@ -278,7 +280,7 @@ class Voted:
 class DataHello:
     """The library asks for its data; ``shared_memory``: whether it takes that."""
 
-    token: Token
+    token: Token = field(repr=False)
     shared_memory: StrictBool
 
 

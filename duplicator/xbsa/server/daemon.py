@@ -132,7 +132,7 @@ class Daemon:
             name = pwd.getpwuid(uid).pw_name
         except KeyError:
             return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"user {uid} has no name on this machine")
-        answers = Answers(self._catalog, self._config, None if uid == 0 else name)
+        answers = Answers(self._catalog, self._config, None if uid == 0 else name, self._cleaning)
         try:
             match request:
                 case FindObjects():

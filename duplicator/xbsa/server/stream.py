@@ -17,7 +17,7 @@ from duplicator.xbsa.server.processes import Child
 from duplicator.xbsa.server.progress import ProgressFile
 from duplicator.xbsa.wire import Attach, BeginObject, ClientStatus, Fault, Vote, WireError
 
-__all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "out_of_order"]
+__all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "StreamStopped", "out_of_order"]
 
 LIBRARY: Final = "library"
 WORKER: Final = "worker"
@@ -37,6 +37,10 @@ class LibraryGone(Exception):  # noqa: N818  (what happened)
     """The application is gone: the stream is aborted."""
 
 
+class StreamStopped(Exception):  # noqa: N818  (what happened)
+    """Somebody wants the stream to end: its job is cancelled."""
+
+
 class Stream:
     """The parts of one stream."""
 
@@ -50,6 +54,8 @@ class Stream:
         self._worker = worker
         self._heard = asyncio.Queue[tuple[str, object]]()
         self._held_back = list[tuple[str, object]]()
+        self.is_committing = False
+        """Whoever wants to stop it now comes too late."""
 
     async def status(self, step: str, text: str, **fields: str | int) -> None:
         """A step of the stream, for the progress file and the job."""
