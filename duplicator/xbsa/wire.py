@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, StrictBool, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StrictBool, TypeAdapter, ValidationError
 
 __all__ = [
     "LONGEST_LINE_BYTES",
@@ -56,6 +56,26 @@ CopyId = Annotated[int, Field(ge=1, lt=2**64)]
 Quad = Annotated[int, Field(ge=0, lt=2**64)]
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """In fields that no repr shows."""
+
+
+def _bytes(most: int) -> AfterValidator:
+    """A text that UTF-8 can hold, of at most so many bytes in it, without NUL."""
+
+    def audit(value: str) -> str:
+        # A lone surrogate is none that UTF-8 can hold.
+        if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value) or len(value.encode()) > most:
+            text = f"a text of at most {most} bytes of UTF-8, without NUL"
+            raise ValueError(text)
+        return value
+
+    return AfterValidator(audit)
+
+
+Owner = Annotated[str, _bytes(63)]
+Name = Annotated[str, _bytes(1023)]
+ResourceType = Annotated[str, _bytes(30)]
+Description = Annotated[str, _bytes(99)]
+Host = Annotated[str, _bytes(255)]
 Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")]
 
 
@@ -67,14 +87,14 @@ class WireError(Exception):
 class Descriptor:
     """What the application says of an object; the limits of its texts are those of BSA_ObjectDescriptor."""
 
-    bsa_owner: Annotated[str, Field(max_length=63)]
-    app_owner: Annotated[str, Field(max_length=63)]
-    space: Annotated[str, Field(max_length=1023)]
-    path: Annotated[str, Field(min_length=1, max_length=1023)]
+    bsa_owner: Owner
+    app_owner: Owner
+    space: Name
+    path: Annotated[Name, Field(min_length=1)]
     copy_type: Literal[2, 3]
     object_type: Literal[2, 3, 4]
-    resource_type: Annotated[str, Field(min_length=1, max_length=30)]
-    description: Annotated[str, Field(max_length=99)]
+    resource_type: Annotated[ResourceType, Field(min_length=1)]
+    description: Description
     info: Annotated[Hex, Field(max_length=512)]
     estimated_size: Quad
 
@@ -100,8 +120,8 @@ class ObjectFound:
 class StartBackup:
     """Start a stream for a backup transaction. ``host``: the client host that the objects get."""
 
-    host: str
-    policy: str = ""
+    host: Host
+    policy: Host = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +139,18 @@ class FindObjects:
     ``status``: 1 any, 2 most recent, 3 not most recent; types: 1 any.
     """
 
-    bsa_owner: str | None = None
-    app_owner: str | None = None
-    space: str | None = None
-    path: str | None = None
-    resource_type: str | None = None
-    description: str | None = None
+    bsa_owner: Owner | None = None
+    app_owner: Owner | None = None
+    space: Name | None = None
+    path: Name | None = None
+    resource_type: ResourceType | None = None
+    description: Description | None = None
     copy_type: int = 1
     object_type: int = 1
     status: int = 1
     created_from: datetime | None = None
     created_to: datetime | None = None
-    host: str | None = None
+    host: Host | None = None
     after: Quad = 0
     limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE
 
@@ -146,7 +166,7 @@ class DeleteObjects:
 class History:
     """All objects of a path (a pattern), and where their copies are."""
 
-    path: str
+    path: Name
     after: Quad = 0
 
 

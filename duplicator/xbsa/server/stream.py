@@ -21,6 +21,8 @@ __all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "StreamS
 
 LIBRARY: Final = "library"
 WORKER: Final = "worker"
+_MOST_AHEAD: Final = 100
+"""Messages that wait for their turn: each end says little before it is answered."""
 
 
 class StreamFault(Exception):  # noqa: N818  (what happened)
@@ -52,7 +54,7 @@ class Stream:
         self.link: Final = link
         self.job: Final = job
         self._worker = worker
-        self._heard = asyncio.Queue[tuple[str, object]]()
+        self._heard = asyncio.Queue[tuple[str, object]](_MOST_AHEAD)
         self._held_back = list[tuple[str, object]]()
         self.is_committing = False
         """Whoever wants to stop it now comes too late."""
@@ -76,11 +78,11 @@ class Stream:
     async def _hear_worker(self, started: Child, kinds: tuple[type[Any], ...]) -> None:
         try:
             while (message := await started.hear(*kinds)) is not None:
-                self._heard.put_nowait((WORKER, message))
+                await self._heard.put((WORKER, message))
             message = Failed(int(Status.CONNECTION_BROKEN), await started.how_it_ended())
         except WireError as error:
             message = Failed(int(Status.BAD_MESSAGE), f"the {started.name}: {error}")
-        self._heard.put_nowait((WORKER, message))
+        await self._heard.put((WORKER, message))
 
     @asynccontextmanager
     async def library(self) -> AsyncIterator[None]:
@@ -96,10 +98,10 @@ class Stream:
     async def _hear_library(self) -> None:
         try:
             while (message := await self.link.hear(Attach, BeginObject, ClientStatus, Vote)) is not None:
-                self._heard.put_nowait((LIBRARY, message))
+                await self._heard.put((LIBRARY, message))
         except WireError as error:
             message = StreamFault(f"the library: {error}", status=Status.BAD_MESSAGE)
-        self._heard.put_nowait((LIBRARY, message))
+        await self._heard.put((LIBRARY, message))
 
     async def event(self, source: str | None = None, *, seconds: float | None = None) -> Any:  # noqa: ANN401
         """What the worker or the library says next, or only one ``source``; in both cases a failure is raised.
@@ -112,6 +114,8 @@ class Stream:
                 _raise_failure(*came)
                 if source in (None, came[0]):
                     return came[1]
+                if len(self._held_back) >= _MOST_AHEAD:
+                    out_of_order(came[1])
                 self._held_back.append(came)
 
     def _next_held(self, source: str | None) -> tuple[str, object] | None:
