@@ -118,12 +118,20 @@ class Backup:
 
     async def _allotted(self, descriptor: Descriptor) -> StoredObject:
         """A pending object whose image has a name of its own: another catalog may have had the same copy ids."""
-        directory = self._config.storage.disk[self._stream.order.unit].path
+        unit = self._config.storage.disk.get(self._stream.order.unit)
+        if unit is None:
+            text = f"the configuration has no disk unit {self._stream.order.unit!r} any more"
+            raise StreamFault(text, status=Status.NO_STORAGE_UNIT)
         while True:
-            made = await asyncio.to_thread(self._new_object, descriptor, directory)
-            if directory is not None or not await self._is_there(made):
+            made = await asyncio.to_thread(self._new_object, descriptor, unit.path)
+            is_free = unit.path is not None
+            try:
+                is_free = is_free or not await self._is_there(made)
+            finally:
+                if not is_free:
+                    await asyncio.to_thread(self._catalog.drop_objects, [made.copy_id])
+            if is_free:
                 return made
-            await asyncio.to_thread(self._catalog.drop_objects, [made.copy_id])
 
     def _new_object(self, descriptor: Descriptor, directory: Path | None) -> StoredObject:
         fields = asdict(descriptor) | {"info": bytes.fromhex(descriptor.info)}
