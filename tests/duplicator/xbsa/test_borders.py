@@ -22,6 +22,7 @@ from duplicator.xbsa.server.daemon import _all_listeners
 from duplicator.xbsa.server.door import DataDoor
 from duplicator.xbsa.server.folders import acting_as, clear, remove_stream
 from duplicator.xbsa.server.processes import Child, child
+from duplicator.xbsa.server.restoring import _until_through
 from duplicator.xbsa.server.stream import LIBRARY, WORKER, Stream, StreamFault
 from duplicator.xbsa.wire import (
     Attach,
@@ -226,3 +227,22 @@ def test_an_interrupt_in_terminate_ends_the_session(service: FakeService, monkey
     assert session_state.current() is None
     wait_until(lambda: not service.objects, "nothing is kept")
     assert calls.BSATerminate(start()) == OK
+
+
+def test_an_application_that_has_all_and_says_nothing() -> None:
+    """Nothing flows any more that would have a deadline of its own: that of an application counts."""
+    came = [orders.Moved(1), orders.Sent(5), ClientStatus(0, 5)]
+    limits: list[float | None] = []
+
+    async def event(*, seconds: float | None) -> object:
+        limits.append(seconds)
+        return came.pop(0)
+
+    async def moved(count: int) -> None:
+        assert count == 1
+
+    stream = SimpleNamespace(
+        event=event, job=SimpleNamespace(moved=moved), order=SimpleNamespace(place=SimpleNamespace(idle=20.0))
+    )
+    assert asyncio.run(_until_through(cast("Any", stream))) == (ClientStatus(0, 5), 5)
+    assert limits == [None, None, 20.0]
