@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from duplicator.xbsa import FoundObject, Session
 
-__all__ = ["PIPE", "Host", "Service", "copy_all", "find_object", "object_document", "opened_session", "xbsa"]
+__all__ = [
+    "PIPE",
+    "Host",
+    "Service",
+    "copy_all",
+    "find_object",
+    "load_progress",
+    "object_document",
+    "opened_session",
+    "xbsa",
+]
 
 PIPE: Final = "-"
 _PIECE_BYTES: Final = 4 << 20
@@ -101,8 +111,13 @@ def object_document(found: FoundObject) -> dict[str, Any]:
     }
 
 
+def load_progress() -> None:
+    """Load what shows progress, before a stream runs: in the midst of loading, an interrupt may be lost."""
+    import duplicator.cli.tape_copy  # noqa: F401
+
+
 def copy_all(source: BufferedIOBase, target: Callable[[memoryview], object]) -> int:
-    """Copy all bytes, with progress on standard error; how many."""
+    """Copy all bytes, with progress on standard error; how many. :func:`load_progress` comes first."""
     from duplicator.cli.tape_copy import progress
 
     room, size = memoryview(bytearray(_PIECE_BYTES)), 0

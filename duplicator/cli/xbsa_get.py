@@ -16,7 +16,16 @@ import typer
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import Json
 from duplicator.cli.terminal import complain, plain, print_json, say, size_text
-from duplicator.cli.xbsa import PIPE, Host, Service, copy_all, find_object, object_document, opened_session
+from duplicator.cli.xbsa import (
+    PIPE,
+    Host,
+    Service,
+    copy_all,
+    find_object,
+    load_progress,
+    object_document,
+    opened_session,
+)
 
 __all__ = ["get"]
 
@@ -54,6 +63,7 @@ def get(
     if as_json and target == PIPE:
         raise UsageProblem("--json and - both want standard output: give a file")
     copies = source.value if source else None
+    load_progress()
     with opened_session(service, host, source=copies) as session, _opened_target(target, force=force) as file:
         found = find_object(session, name)
         with session.open(found.copy_id) as stored:

@@ -15,7 +15,7 @@ import typer
 from duplicator.cli.endings import UsageProblem
 from duplicator.cli.options import Json
 from duplicator.cli.terminal import plain, print_json, say, size_text
-from duplicator.cli.xbsa import PIPE, Host, Service, copy_all, opened_session
+from duplicator.cli.xbsa import PIPE, Host, Service, copy_all, load_progress, opened_session
 
 __all__ = ["put"]
 
@@ -46,6 +46,7 @@ def put(
         raise UsageProblem(f"{path!r} does not begin with a slash: write PATH first, then FILE")
     from duplicator.xbsa import BSA_CopyType
 
+    load_progress()
     with ExitStack() as stack:
         opened = sys.stdin.buffer if source == PIPE else stack.enter_context(Path(source).open("rb"))
         file = cast("BufferedIOBase", opened)
