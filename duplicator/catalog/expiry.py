@@ -18,7 +18,7 @@ from duplicator.catalog.records import LIVE_COPIES, Account, CopyState, Resource
 from duplicator.catalog.tables import CopyRow, FragmentRow, LeaseRow, TapeFileRow, VolumeRow
 from duplicator.catalog.transactions import Transactions, find_copy, now
 
-__all__ = ["Expired", "Expiry"]
+__all__ = ["Expired", "Expiry", "end_copies"]
 
 _EXPIRE: Final = LIVE_COPIES - {CopyState.WRITING} | {CopyState.FAILED}
 _FREED: Final = frozenset({VolumeState.APPENDABLE, VolumeState.FULL})
@@ -96,6 +96,14 @@ def _expire_due(session: Session, time: datetime) -> list[str]:
         row.state, row.validated = CopyState.EXPIRED, None
     session.flush()
     return [row.id for row in rows]
+
+
+def end_copies(session: Session, copy_ids: Sequence[str]) -> None:
+    """Expire these copies, and what follows of it; CatalogError while a job writes one."""
+    if copy_ids:
+        _expire_all(session, copy_ids)
+        _free_volumes(session)
+        _forget_gone(session)
 
 
 def _expire_all(session: Session, copy_ids: Sequence[str]) -> list[str]:

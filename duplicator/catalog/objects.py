@@ -6,18 +6,19 @@ import hashlib
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from duplicator.catalog.database import CatalogError
+from duplicator.catalog.expiry import end_copies
 from duplicator.catalog.processes import identity
-from duplicator.catalog.records import ObjectQuery, ObjectState, PendingObject, StoredObject
-from duplicator.catalog.tables import ObjectRow
+from duplicator.catalog.records import Copy, ObjectQuery, ObjectState, PendingObject, StoredObject
+from duplicator.catalog.tables import CopyRow, ImageRow, JobRow, ObjectRow
 from duplicator.catalog.transactions import Transactions, now
 from ndmp.enums import DigestAlgorithm
 
@@ -57,34 +58,76 @@ class Objects(Transactions):
         algorithm: DigestAlgorithm,
         restore_order: int = 0,
         created: datetime | None = None,
+        is_free: Callable[[str], bool] = lambda _: True,
     ) -> StoredObject:
-        """Record a pending object of this process; gives it its copy id and the name of its image."""
-        values = {name: value for name, value in locals().items() if name not in ("self", "created")}
-        pid = os.getpid()
-        row = ObjectRow(**values | {"algorithm": int(algorithm), "created": now(created).replace(microsecond=0)})
-        row.pid, row.maker_host, row.process = pid, socket.gethostname(), identity(pid) or ""
-        row.state, row.image, row.size, row.digest = ObjectState.PENDING, "", 0, b""
-        row.series = _series(user, host, space, path, copy_type)
-        with self._transaction(writes=True) as session:
-            session.add(row)
-            session.flush()
-            row.image = object_image(path, row.copy_id)
-            return row.record(most_recent=False)
+        """Record a pending object of this process; gives it its copy id and the name of its image.
 
-    def store_objects(self, kept: Mapping[int, tuple[int, bytes]]) -> None:
-        """What is pending is stored now, with its size and digest: all of these, or none. CatalogError."""
+        ``is_free``: whether an image may have this name: what lies under that of a pending object counts as its own.
+        """
+        values = {name: value for name, value in locals().items() if name not in ("self", "created", "is_free")}
+        pid = os.getpid()
+        values |= {"algorithm": int(algorithm), "created": now(created).replace(microsecond=0)}
+        values |= {"pid": pid, "maker_host": socket.gethostname(), "process": identity(pid) or ""}
+        values |= {"state": ObjectState.PENDING, "image": "", "size": 0, "digest": b""}
+        values["series"] = _series(user, host, space, path, copy_type)
+        with self._transaction(writes=True) as session:
+            while True:
+                row = ObjectRow(**values)
+                session.add(row)
+                session.flush()
+                row.image = object_image(path, row.copy_id)
+                if is_free(row.image):
+                    return row.record(most_recent=False)
+                session.delete(row)
+                session.flush()
+
+    def store_objects(self, kept: Mapping[int, tuple[int, bytes]], *, job_id: int | None = None) -> None:
+        """What is pending is stored now, with its size and digest, by a job: all of these, or none. CatalogError."""
         with self._transaction(writes=True) as session:
             for copy_id, (size, digest) in kept.items():
                 row = _find(session, copy_id)
                 if row.state is not ObjectState.PENDING:
                     raise CatalogError(f"object {copy_id} is {row.state.value} already")
-                row.state, row.size, row.digest = ObjectState.STORED, size, digest
+                row.state, row.size, row.digest, row.job_id = ObjectState.STORED, size, digest, job_id
 
     def drop_objects(self, copy_ids: Iterable[int]) -> int:
         """Forget objects, in whatever state; gives how many of them there were."""
         with self._transaction(writes=True) as session:
             gone = delete(ObjectRow).where(ObjectRow.copy_id.in_(list(copy_ids))).returning(ObjectRow.copy_id)
             return len(session.scalars(gone).all())
+
+    def delete_objects(self, copy_ids: Iterable[int], is_copy: Callable[[Copy, StoredObject], bool]) -> None:
+        """Stored objects are deleted now, and their copies on tape expired: all in one transaction, or nothing.
+
+        ``is_copy``: whether a copy of an image of the same name is one of the object. CatalogError for an object that
+        is not stored, and while a job writes a copy.
+        """
+        with self._transaction(writes=True) as session:
+            gone: dict[str, StoredObject] = {}
+            for copy_id in copy_ids:
+                row = _find(session, copy_id)
+                if row.state is not ObjectState.STORED:
+                    raise CatalogError(f"there is no object {copy_id}")
+                gone[row.image] = row.record(most_recent=False)
+                row.state = ObjectState.DELETED
+            named = CopyRow.image_id.in_(select(ImageRow.id).where(ImageRow.name.in_(gone)))
+            copies = [row.record() for row in session.scalars(select(CopyRow).where(named)).all()]
+            end_copies(session, [copy.id for copy in copies if is_copy(copy, gone[copy.image.name])])
+
+    def deleted_objects(self) -> list[StoredObject]:
+        """Those whose images are to be removed still, by copy id."""
+        with self._transaction(writes=False) as session:
+            return _records(session, ObjectRow.state == ObjectState.DELETED)
+
+    def jobs_of_objects(self, copy_ids: Sequence[int]) -> dict[int, list[int]]:
+        """The numbers of the jobs that stored each object, read it or copied its image, oldest first."""
+        its = or_(JobRow.image == ObjectRow.image, JobRow.id == ObjectRow.job_id)
+        pairs = select(ObjectRow.copy_id, JobRow.id).join(JobRow, its).where(ObjectRow.copy_id.in_(copy_ids))
+        found: dict[int, list[int]] = {copy_id: [] for copy_id in copy_ids}
+        with self._transaction(writes=False) as session:
+            for copy_id, job_id in session.execute(pairs.order_by(JobRow.id)):
+                found[copy_id].append(job_id)
+        return found
 
     def learn_object(self, found: StoredObject) -> StoredObject:
         """Record a stored object under the copy id that it has; CatalogError if another has it."""

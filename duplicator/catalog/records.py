@@ -352,10 +352,14 @@ class InLine:
 
 
 class ObjectState(Enum):
-    """How far an application's object is; PENDING: its transaction is not committed, and nobody finds it."""
+    """How far an application's object is; only a STORED one is found.
+
+    PENDING: its transaction is not committed. DELETED: it is gone but for its image, which could not be removed yet.
+    """
 
     PENDING = "pending"
     STORED = "stored"
+    DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)

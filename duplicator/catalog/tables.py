@@ -414,6 +414,8 @@ class ObjectRow(Base):
     pid: Mapped[int]
     maker_host: Mapped[str]
     process: Mapped[str]
+    job_id: Mapped[int | None]
+    """The job of the transaction that stored it; that may be forgotten since."""
 
     def record(self, *, most_recent: bool) -> records.StoredObject:
         """The row as callers get it."""

@@ -83,8 +83,10 @@ def BSAInit(
 def BSATerminate(handle: int) -> None:
     """End the session; a transaction in it is aborted."""
     found = _session(handle, Event.TERMINATE)
-    found.transaction.abort()
-    found.advance(Event.TERMINATE)
+    try:
+        found.transaction.abort()
+    finally:
+        found.advance(Event.TERMINATE)
 
 
 @call

@@ -46,7 +46,9 @@ class Service:
 
     def delete(self, copy_ids: tuple[int, ...]) -> None:
         """All of them or none."""
-        self._ask(DeleteObjects(copy_ids), Deleted)
+        deleted: Deleted = self._ask(DeleteObjects(copy_ids), Deleted)
+        if deleted.text:
+            self.told(deleted.text)
 
     def history(self, path: str, after: int) -> HistoryFound:
         """One page of objects with their copies."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, StrictBool, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StrictBool, TypeAdapter, ValidationError
 
 __all__ = [
     "LONGEST_LINE_BYTES",
@@ -54,7 +54,28 @@ PAGE: Final = 50
 
 CopyId = Annotated[int, Field(ge=1, lt=2**64)]
 Quad = Annotated[int, Field(ge=0, lt=2**64)]
-Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+Token = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""In fields that no repr shows."""
+
+
+def _bytes(most: int) -> AfterValidator:
+    """A text that UTF-8 can hold, of at most so many bytes in it, without NUL."""
+
+    def audit(value: str) -> str:
+        # A lone surrogate is none that UTF-8 can hold.
+        if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value) or len(value.encode()) > most:
+            text = f"a text of at most {most} bytes of UTF-8, without NUL"
+            raise ValueError(text)
+        return value
+
+    return AfterValidator(audit)
+
+
+Owner = Annotated[str, _bytes(63)]
+Name = Annotated[str, _bytes(1023)]
+ResourceType = Annotated[str, _bytes(30)]
+Description = Annotated[str, _bytes(99)]
+Host = Annotated[str, _bytes(255)]
 Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")]
 
 
@@ -66,14 +87,14 @@ class WireError(Exception):
 class Descriptor:
     """What the application says of an object; the limits of its texts are those of BSA_ObjectDescriptor."""
 
-    bsa_owner: Annotated[str, Field(max_length=63)]
-    app_owner: Annotated[str, Field(max_length=63)]
-    space: Annotated[str, Field(max_length=1023)]
-    path: Annotated[str, Field(min_length=1, max_length=1023)]
+    bsa_owner: Owner
+    app_owner: Owner
+    space: Name
+    path: Annotated[Name, Field(min_length=1)]
     copy_type: Literal[2, 3]
     object_type: Literal[2, 3, 4]
-    resource_type: Annotated[str, Field(min_length=1, max_length=30)]
-    description: Annotated[str, Field(max_length=99)]
+    resource_type: Annotated[ResourceType, Field(min_length=1)]
+    description: Description
     info: Annotated[Hex, Field(max_length=512)]
     estimated_size: Quad
 
@@ -99,8 +120,8 @@ class ObjectFound:
 class StartBackup:
     """Start a stream for a backup transaction. ``host``: the client host that the objects get."""
 
-    host: str
-    policy: str = ""
+    host: Host
+    policy: Host = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +139,18 @@ class FindObjects:
     ``status``: 1 any, 2 most recent, 3 not most recent; types: 1 any.
     """
 
-    bsa_owner: str | None = None
-    app_owner: str | None = None
-    space: str | None = None
-    path: str | None = None
-    resource_type: str | None = None
-    description: str | None = None
+    bsa_owner: Owner | None = None
+    app_owner: Owner | None = None
+    space: Name | None = None
+    path: Name | None = None
+    resource_type: ResourceType | None = None
+    description: Description | None = None
     copy_type: int = 1
     object_type: int = 1
     status: int = 1
     created_from: datetime | None = None
     created_to: datetime | None = None
-    host: str | None = None
+    host: Host | None = None
     after: Quad = 0
     limit: Annotated[int, Field(ge=1, le=PAGE)] = PAGE
 
@@ -145,7 +166,7 @@ class DeleteObjects:
 class History:
     """All objects of a path (a pattern), and where their copies are."""
 
-    path: str
+    path: Name
     after: Quad = 0
 
 
@@ -154,7 +175,7 @@ class StreamStarted:
     """The stream's manager runs; everything about it is in ``folder``. ``token`` is good for one Attach."""
 
     folder: str
-    token: Token
+    token: Token = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +188,10 @@ class ObjectsFound:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """They are gone."""
+    """They are gone; ``text``: what of them could not be removed from disk yet."""
 
     count: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +228,7 @@ class Fault:
 class Attach:
     """The library is here."""
 
-    token: Token
+    token: Token = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +245,7 @@ class Go:
     ``xxh3_128``: the object's, which the library compares with what it hands over; empty: only the reader compares.
     """
 
-    token: Token
+    token: Token = field(repr=False)
     copy_id: CopyId
     size: Quad
     xxh3_128: Annotated[Hex, Field(max_length=32)] = ""
@@ -240,7 +262,7 @@ class BeginObject:
 class Begun:
     """Backup: the object's id and time; connect to the data socket with this token."""
 
-    token: Token
+    token: Token = field(repr=False)
     copy_id: CopyId
     created: datetime
 
@@ -282,7 +304,7 @@ class Voted:
 class DataHello:
     """The library asks for its data; ``shared_memory``: whether it takes that."""
 
-    token: Token
+    token: Token = field(repr=False)
     shared_memory: StrictBool
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
-from duplicator.catalog import Catalog, CatalogError, Copy, ObjectQuery, ObjectState, StoredObject
+from duplicator.catalog import Catalog, Copy, ObjectQuery, StoredObject
 from duplicator.config import Config
 from duplicator.status import JobError
 from duplicator.xbsa.codes import ReturnCode
-from duplicator.xbsa.server.choosing import image_is_there, remove_image, tape_copies
+from duplicator.xbsa.server.choosing import image_is_there, tape_copies
+from duplicator.xbsa.server.cleaning import remove_deleted
+from duplicator.xbsa.server.copies import is_copy_of
 from duplicator.xbsa.wire import (
     PAGE,
     Answer,
@@ -27,13 +28,12 @@ from duplicator.xbsa.wire import (
     Place,
 )
 
-__all__ = ["Answers", "may_see"]
+__all__ = ["Answers"]
 
-_log: Final = logging.getLogger(__name__)
 _ANY: Final = 1
 _MOST_RECENT: Final = {1: None, 2: True, 3: False}
-_JOBS: Final = 10_000
-"""Of the newest jobs, in which those of an object are looked for."""
+_MOST_JOBS: Final = 100
+"""Of one object in an answer: the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Answers:
     catalog: Catalog
     config: Config
     user: str | None
+    cleaning: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while images are removed."""
 
     async def find(self, query: FindObjects) -> Answer:
         """One page."""
@@ -69,42 +71,30 @@ class Answers:
         return await asyncio.to_thread(lambda: self.catalog.find_objects(wanted, after=after, limit=limit + 1))
 
     async def object(self, copy_id: int) -> StoredObject | None:
-        """An object that this user may see."""
-        try:
-            found = await asyncio.to_thread(self.catalog.object, copy_id)
-        except CatalogError:
-            return None
-        return found if found.state is ObjectState.STORED and may_see(self.user, found) else None
+        """An object that this user may see. CatalogError: it may well be there."""
+        found = await self._page(ObjectQuery(user=self.user), after=copy_id - 1, limit=0)
+        return found[0] if found and found[0].copy_id == copy_id else None
 
     async def delete(self, request: DeleteObjects) -> Answer:
-        """All, or none."""
-        found = [await self.object(copy_id) for copy_id in request.copy_ids]
-        if None in found:
-            missing = request.copy_ids[found.index(None)]
+        """All, or none. What cannot be removed from disk now is not found any more, and tried again later."""
+        found = {copy_id: await self.object(copy_id) for copy_id in request.copy_ids}
+        objects = [each for each in found.values() if each is not None]
+        if len(objects) < len(found):
+            missing = next(copy_id for copy_id, each in found.items() if each is None)
             return Fault(ReturnCode.OBJECT_NOT_FOUND, 0, f"there is no object {missing}; nothing was deleted")
-        objects = [each for each in found if each is not None]
-        copies = [copy.id for each in objects for copy in await asyncio.to_thread(self._copies, each)]
-        if copies:
-            await asyncio.to_thread(self.catalog.expire, copies)
-        await asyncio.to_thread(self.catalog.drop_objects, [each.copy_id for each in objects])
-        for each in objects:
-            await self._remove(each)
-        return Deleted(len(objects))
-
-    async def _remove(self, each: StoredObject) -> None:
-        try:
-            await remove_image(self.config, each.unit, each.image)
-        except JobError as error:
-            # Nobody finds it any more; it only takes room.
-            _log.warning("image %s stays on unit %s: %s; remove it by hand", each.image, each.unit, error)
+        await asyncio.to_thread(self.catalog.delete_objects, list(found), is_copy_of)
+        async with self.cleaning:
+            stays = await remove_deleted(self.catalog, self.config, objects)
+        return Deleted(len(objects), "; ".join(stays))
 
     async def history(self, request: History) -> Answer:
         """One page."""
         found = await self._page(ObjectQuery(user=self.user, path=request.path), after=request.after, limit=PAGE)
-        jobs = await asyncio.to_thread(lambda: self.catalog.jobs(limit=_JOBS))
+        shown = found[:PAGE]
+        jobs = await asyncio.to_thread(self.catalog.jobs_of_objects, [each.copy_id for each in shown])
         entries = []
-        for each in found[:PAGE]:
-            numbers = sorted(job.id for job in jobs if job.image == each.image)
+        for each in shown:
+            numbers = jobs[each.copy_id][-_MOST_JOBS:]
             entries.append((_shown(each), await self._places(each), tuple(numbers)))
         return HistoryFound(tuple(entries), len(found) > PAGE)
 
@@ -120,11 +110,6 @@ class Answers:
 
     def _copies(self, each: StoredObject) -> list[Copy]:
         return tape_copies(self.catalog, self.config, each)
-
-
-def may_see(user: str | None, found: StoredObject) -> bool:
-    """Whether a user is to know of an object; None: root."""
-    return user is None or found.user == user
 
 
 def _shown(each: StoredObject) -> ObjectFound:

@@ -109,7 +109,7 @@ class ApplianceReader:
     async def feed(self, target: SendingEnd) -> int:
         """See ObjectReader."""
         session, found = self._session, self._found
-        expected = Expected(found.size, [(found.algorithm, found.digest)], Status.FILE_READ_FAILED)
+        expected = Expected(found.size, [(found.algorithm, found.digest, _not_read)], _not_read)
         with self._holding.noting(), failing_as(Step.MOVE, session.who):
             delivery = Delivery(target, expected)
             count = await delivery.bring(session.mover, session.notices, record_bytes=DEFAULT_RECORD_BYTES)
@@ -123,6 +123,10 @@ class ApplianceReader:
     async def close(self) -> None:
         """See ObjectReader: the host closes what is open when the session ends."""
         await self._holding.release()
+
+
+def _not_read(reason: str) -> JobError:
+    return JobError(Status.FILE_READ_FAILED, step=Step.MOVE.value, reason=reason)
 
 
 async def read_descriptor(place: Place, image: str, deadlines: Deadlines) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 from duplicator.catalog import Catalog, Copy, CopyState, StoredObject
 from duplicator.config import Config, DiskUnit, load
 from duplicator.failures import failing_as
+from duplicator.own_thread import in_own_thread
 from duplicator.plan import Deadlines, Step
 from duplicator.status import JobError, Status
 from duplicator.xbsa.server.copies import choose_copy, is_on_disk
@@ -101,7 +102,8 @@ async def remove_image(config: Config, unit: str, image: str) -> bool:
     """Remove an image of a disk unit; False when it has none of that name. JobError."""
     found = _disk_unit(config, unit)
     if found.path is not None:
-        return remove_local(found.path, image)
+        path = found.path
+        return await in_own_thread(lambda: remove_local(path, image), "remove")
     from duplicator.xbsa.server.appliance import appliance_of, remove_from_appliance
 
     return await remove_from_appliance(appliance_of(config, found), image, Deadlines())

@@ -9,7 +9,7 @@ import pwd
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ __all__ = ["Daemon", "DaemonSettings", "FolderError", "serving"]
 _log: Final = logging.getLogger(__name__)
 _MANAGER: Final = "duplicator.xbsa.server.manager"
 _HELLO: Final = 10.0
-"""Seconds for the request on a connection."""
+"""Seconds for the request on a connection, and for its answer to be taken."""
 _LISTENING: Final = 60.0
 """Seconds for a manager to start."""
 _GOODBYE: Final = 30.0
@@ -99,7 +99,7 @@ class Daemon:
             stack.enter_context(held(settings.folder, shared=shared))
             # All sockets are made before there is a thread: their makers act as their owners.
             places = {user_folder(settings.folder, uid): uid for uid in settings.users}
-            listeners = {place: _listen(place, uid) for place, uid in places.items()}
+            listeners = _all_listeners(places)
             await self.clean()
             stack.push_async_callback(self._end_streams)
             for place, listener in listeners.items():
@@ -107,7 +107,7 @@ class Daemon:
                 serving = self._door(place, places[place])
                 server = await asyncio.start_unix_server(serving, sock=listener, limit=LONGEST_LINE_BYTES)
                 stack.callback(server.close)
-            yield list(places)
+            yield list(listeners)
 
     async def clean(self) -> None:
         """Remove what dead processes left in the catalog and on the disk unit."""
@@ -132,7 +132,7 @@ class Daemon:
             name = pwd.getpwuid(uid).pw_name
         except KeyError:
             return Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, f"user {uid} has no name on this machine")
-        answers = Answers(self._catalog, self._config, None if uid == 0 else name)
+        answers = Answers(self._catalog, self._config, None if uid == 0 else name, self._cleaning)
         try:
             match request:
                 case FindObjects():
@@ -202,7 +202,7 @@ class Daemon:
             _settle(started, str(error))
         finally:
             _settle(started, "the daemon ends")
-            remove_stream(folder)
+            await asyncio.to_thread(remove_stream, folder)
             await self.clean()
 
 
@@ -219,7 +219,8 @@ class _Door:
         try:
             answer = await self._answer(reader, writer)
             writer.write(pack(answer))
-            await writer.drain()
+            async with asyncio.timeout(_HELLO):
+                await writer.drain()
         except OSError as error:
             _log.info("nobody took the answer: %s", error)
         finally:
@@ -238,6 +239,19 @@ class _Door:
         except (WireError, ValueError, TimeoutError) as error:
             return Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.BAD_MESSAGE), f"no request came: {error}")
         return await self._daemon.answer(request, place=self._place, owner=self._owner, uid=uid)
+
+
+def _all_listeners(places: Mapping[Path, int]) -> dict[Path, socket.socket]:
+    """One user whose folder cannot be used keeps nobody else out. FolderError when nobody is left."""
+    listeners: dict[Path, socket.socket] = {}
+    for place, uid in places.items():
+        try:
+            listeners[place] = _listen(place, uid)
+        except OSError as error:
+            _log.warning("user %d is not served, as %s cannot be listened on: %s", uid, place / REQUEST, error)
+            if len(places) == 1:
+                raise FolderError(f"{place / REQUEST} cannot be listened on: {error}") from error
+    return listeners
 
 
 def _listen(place: Path, uid: int) -> socket.socket:

@@ -6,26 +6,32 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from duplicator.digests import new_digest
 from duplicator.mover_side import MoverSide, Notice
 from duplicator.own_thread import in_own_thread
 from duplicator.plan import Step
-from duplicator.status import JobError, Status
+from duplicator.status import JobError
 from duplicator.transfer import More, receive_all
 from duplicator.xbsa.channel import SendingEnd
 from ndmp.enums import DigestAlgorithm
 
-__all__ = ["Delivery", "Expected", "Holding"]
+__all__ = ["Delivery", "Expected", "Fails", "Holding"]
+
+_OTHER: Final = "what came is not the object"
+
+Fails: TypeAlias = Callable[[str], JobError]
+"""The failure of these words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the bytes; ``trouble``: the job's status when they are others."""
+    """What is known of the bytes; ``fails``: what it means when they are others, beside digests with their own."""
 
     size: int
-    digests: Sequence[tuple[DigestAlgorithm, bytes]]
-    trouble: Status
+    digests: Sequence[tuple[DigestAlgorithm, bytes, Fails]]
+    fails: Fails
     progress: Callable[[int], None] = field(default=lambda _: None)
     """Told how many bytes are through."""
 
@@ -36,7 +42,7 @@ class Delivery:
     def __init__(self, target: SendingEnd, expected: Expected) -> None:
         self._target = target
         self._expected = expected
-        self._digests = [new_digest(algorithm) for algorithm, _ in expected.digests]
+        self._digests = [new_digest(algorithm) for algorithm, _, _ in expected.digests]
         self._left = expected.size
         self._clean = True
         self._is_waiting = False
@@ -89,16 +95,13 @@ class Delivery:
 
     def _check(self) -> None:
         if self._left:
-            raise self._wrong(f"{self._left} bytes are missing")
+            raise self._expected.fails(f"{_OTHER}: {self._left} bytes are missing")
         if not self._clean:
-            raise self._wrong(f"there is more than its {self._expected.size} bytes")
-        for (algorithm, wanted), found in zip(self._expected.digests, self._digests, strict=True):
+            raise self._expected.fails(f"{_OTHER}: there is more than its {self._expected.size} bytes")
+        for (algorithm, wanted, fails), found in zip(self._expected.digests, self._digests, strict=True):
             if found.digest() != wanted:
                 text = f"its {algorithm.name} digest is {found.digest().hex()}, and {wanted.hex()} was stored"
-                raise self._wrong(text)
-
-    def _wrong(self, text: str) -> JobError:
-        return JobError(self._expected.trouble, step=Step.MOVE.value, reason=f"what came is not the object: {text}")
+                raise fails(f"{_OTHER}: {text}")
 
 
 class Holding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -54,7 +55,9 @@ class DataDoor:
             _log.warning("user %d is refused at the data socket", uid)
             return None
         with suppress(LineError, WireError, OSError):
-            line, _ = await in_own_thread(lambda: read_line(stream, deadline=Deadline(_HELLO)), "hello")
+            line, files = await in_own_thread(lambda: read_line(stream, deadline=Deadline(_HELLO)), "hello")
+            for each in files:
+                os.close(each)
             hello: DataHello = unpack(line, DataHello)
             if hmac.compare_digest(hello.token, token):
                 return hello

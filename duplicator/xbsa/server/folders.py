@@ -63,16 +63,17 @@ def acting_as(uid: int) -> Iterator[None]:
     if uid == os.geteuid():
         yield
         return
-    before = os.geteuid(), os.getegid()
-    os.setegid(pwd.getpwuid(uid).pw_gid)
+    user = pwd.getpwuid(uid)
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
     try:
+        os.setegid(user.pw_gid)
         os.seteuid(uid)
-        try:
-            yield
-        finally:
-            os.seteuid(before[0])
+        yield
     finally:
+        os.seteuid(before[0])
         os.setegid(before[1])
+        os.setgroups(before[2])
 
 
 @contextmanager
@@ -127,14 +128,21 @@ def user_folder(folder: Path, uid: int) -> Path:
 
 
 def clear(place: Path) -> None:
-    """Remove what no stream needs any more: sockets, and folders of streams."""
-    with suppress(FileNotFoundError):
-        (place / REQUEST).unlink()
-    for each in place.glob(f"{_STREAM}*"):
-        remove_stream(each)
+    """Remove what no stream needs any more: sockets, and folders of streams. What its user makes of it may stay."""
+    for each in (place / REQUEST, *place.glob(f"{_STREAM}*")):
+        _remove(each)
 
 
 def remove_stream(folder: Path) -> None:
     """Remove a stream's folder; links in it are not followed."""
     if folder.name.startswith(_STREAM):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, link or folder of a user. That one may make it as deep as no call can remove: then it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        with suppress(RecursionError):
+            shutil.rmtree(path, ignore_errors=True)

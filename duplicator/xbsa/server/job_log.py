@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from duplicator.catalog import Catalog, JobKind, JobState
+from duplicator.catalog import Catalog, JobKind, JobState, Stop
 from duplicator.status import Status
 
 __all__ = ["JobLog"]
@@ -33,6 +33,10 @@ class JobLog:
         """How far it is."""
         if self.number:
             await asyncio.to_thread(lambda: self._catalog.progress(self.number, count, bytes_total=total))
+
+    async def stop_asked(self) -> Stop | None:
+        """What somebody asks of it, such as by `ndmpdup cancel`."""
+        return await asyncio.to_thread(self._catalog.stop_asked, self.number) if self.number else None
 
     async def finish(self, state: JobState, status: Status, reason: str = "") -> None:
         """How it ended; only the first time counts."""

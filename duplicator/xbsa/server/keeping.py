@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from dataclasses import asdict, replace
-from typing import Any, Final
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
-from duplicator.catalog import Catalog, CatalogError, JobKind, JobState, StoredObject
+from duplicator.catalog import Catalog, CatalogError, JobKind, JobState, ObjectQuery, StoredObject
 from duplicator.config import Config
-from duplicator.status import Status
+from duplicator.status import JobError, Status
 from duplicator.xbsa.codes import ReturnCode
+from duplicator.xbsa.server.choosing import image_is_there
 from duplicator.xbsa.server.cleaning import clean
 from duplicator.xbsa.server.describing import document_of
 from duplicator.xbsa.server.folders import DATA, NAME
@@ -94,7 +98,7 @@ class Backup:
 
     async def _keep(self, writer: Child, descriptor: Descriptor) -> bool:
         """One object, staged as a whole; False for a vote to abort in the middle."""
-        made = await asyncio.to_thread(self._new_object, descriptor)
+        made = await self._allotted(descriptor)
         self.pending.append(made)
         await self._begin_job(made)
         token = secrets.token_hex(32)
@@ -112,12 +116,32 @@ class Backup:
         await self._stream.link.tell(Ended(kept.size))
         return True
 
-    def _new_object(self, descriptor: Descriptor) -> StoredObject:
+    async def _allotted(self, descriptor: Descriptor) -> StoredObject:
+        """A pending object whose image has a name of its own: another catalog may have had the same copy ids."""
+        directory = self._config.storage.disk[self._stream.order.unit].path
+        while True:
+            made = await asyncio.to_thread(self._new_object, descriptor, directory)
+            if directory is not None or not await self._is_there(made):
+                return made
+            await asyncio.to_thread(self._catalog.drop_objects, [made.copy_id])
+
+    def _new_object(self, descriptor: Descriptor, directory: Path | None) -> StoredObject:
         fields = asdict(descriptor) | {"info": bytes.fromhex(descriptor.info)}
         order = self._stream.order
         return self._catalog.new_object(
-            **fields, user=order.user, host=self._request.host, unit=order.unit, algorithm=ALGORITHM
+            **fields,
+            user=order.user,
+            host=self._request.host,
+            unit=order.unit,
+            algorithm=ALGORITHM,
+            is_free=lambda image: directory is None or not os.path.lexists(directory / image),
         )
+
+    async def _is_there(self, made: StoredObject) -> bool:
+        try:
+            return await image_is_there(self._config, made.unit, made.image)
+        except JobError as error:
+            raise StreamFault(str(error), status=error.status) from error
 
     async def _begin_job(self, made: StoredObject) -> None:
         job = self._stream.job
@@ -171,6 +195,7 @@ class Backup:
     async def _commit(self, writer: Child) -> None:
         """Show all images, then store all objects; whichever fails, none is left. StreamFault."""
         await self._stream.status("voted", "the application commits", objects=len(self.pending))
+        self._stream.is_committing = True
         try:
             writer.order(Commit())
             await self._done(Shown)
@@ -182,13 +207,40 @@ class Backup:
 
     async def _store(self, writer: Child) -> None:
         kept = {copy_id: (each.size, bytes.fromhex(each.digest)) for copy_id, each in self._kept.items()}
+        store = partial(self._catalog.store_objects, kept, job_id=self._stream.job.number)
+        storing = asyncio.ensure_future(asyncio.to_thread(store))
         try:
-            await asyncio.to_thread(self._catalog.store_objects, kept)
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            # The thread goes on whatever is wanted here, and what it has done counts.
+            await asyncio.wait((storing,))
+            if storing.exception() is None or await self._is_stored():
+                self.pending.clear()
+                await self._confirm(True)
+            raise
         except CatalogError as error:
+            if not await self._is_stored():
+                await self._give_up(writer, error)
+        self.pending.clear()
+
+    async def _give_up(self, writer: Child, error: CatalogError) -> NoReturn:
+        if self.pending:
             writer.order(Abandon())
             await self._done(Abandoned)
-            raise StreamFault(str(error), status=Status.CATALOG_FAILED) from error
-        self.pending.clear()
+        raise StreamFault(str(error), status=Status.CATALOG_FAILED) from error
+
+    async def _is_stored(self) -> bool:
+        """Whether a commit that failed was done nevertheless; where that is not known, nothing is removed here.
+
+        The daemon looks again when the catalog is there.
+        """
+        first = next(iter(self._kept), 1)
+        try:
+            find = partial(self._catalog.find_objects, ObjectQuery(), after=first - 1, limit=1)
+            return [each.copy_id for each in await asyncio.to_thread(find)] == [first]
+        except CatalogError:
+            self.pending.clear()
+            return False
 
     async def _confirm(self, committed: bool) -> None:
         stream = self._stream

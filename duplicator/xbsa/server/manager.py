@@ -27,6 +27,8 @@ __all__ = ["main"]
 _log: Final = logging.getLogger(__name__)
 _LINGER: Final = 30.0
 """Seconds for the library to read the end of the progress file."""
+_LOOK: Final = 1.0
+"""Seconds between looks at what others ask of the job."""
 
 
 def main() -> None:
@@ -103,13 +105,18 @@ async def _ending(
     """Do the work; how it fails is in the job, the progress file, and told to the library, when nothing is left."""
     from duplicator.catalog import CatalogError, JobState
     from duplicator.status import Status
-    from duplicator.xbsa.server.stream import LibraryGone, StreamFault
+    from duplicator.xbsa.server.stream import LibraryGone, StreamFault, StreamStopped
 
     try:
-        await work()
+        await _unless_stopped(stream, work)
     except LibraryGone as error:
         await clean()
         await stream.job.finish(JobState.FAILED, Status.CONNECTION_BROKEN, str(error))
+    except StreamStopped as error:
+        await clean()
+        await stream.job.finish(JobState.CANCELLED, Status.CANCELLED, str(error))
+        fault = Fault(ReturnCode.ABORT_SYSTEM_ERROR, int(Status.CANCELLED), str(error))
+        await _tell_fault(stream.order, stream.progress, stream.link, fault)
     except asyncio.CancelledError:
         text = "the request daemon ended the stream"
         await clean()
@@ -121,6 +128,44 @@ async def _ending(
         await clean()
         await stream.job.finish(JobState.FAILED, Status(fault.status), fault.text)
         await _tell_fault(stream.order, stream.progress, stream.link, fault)
+
+
+async def _unless_stopped(stream: Stream, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work, until somebody asks that its job is stopped: StreamStopped."""
+    from duplicator.xbsa.server.stream import StreamStopped
+
+    working, asking = asyncio.ensure_future(work()), asyncio.create_task(_stop_asked(stream))
+    try:
+        await asyncio.wait((working, asking), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
+        if not working.cancelled():
+            working.result()
+            return
+    finally:
+        # Of this process's own end both hear too, and what was begun is undone before it.
+        for each in (working, asking):
+            each.cancel()
+        await asyncio.gather(working, asking, return_exceptions=True)
+    raise StreamStopped(asking.result())
+
+
+async def _stop_asked(stream: Stream) -> str:
+    """Wait until somebody asks that the job is cancelled, or suspended, which is the same here; in words."""
+    from duplicator.catalog import CatalogError, Stop
+
+    while True:
+        await asyncio.sleep(_LOOK)
+        try:
+            asked = None if stream.is_committing else await stream.job.stop_asked()
+        except CatalogError as error:
+            _log.warning("the catalog cannot be asked whether the job is to stop: %s", error)
+            continue
+        if asked is Stop.SUSPEND:
+            return "somebody asked to suspend the job: a stream cannot be gone on with, so it was cancelled"
+        if asked:
+            return "somebody cancelled the job"
 
 
 def _fault(error: Exception) -> Fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from duplicator.xbsa.wire import StartBackup, StartRestore, Token
@@ -53,7 +53,7 @@ class StreamOrder:
     """To a stream manager: bring or keep objects for ``user``. ``unit``: the disk unit that takes backups."""
 
     place: Place
-    token: Token
+    token: Token = field(repr=False)
     user: str
     unit: str
     request: StartBackup | StartRestore
@@ -64,7 +64,7 @@ class ReadOrder:
     """To a reader: bring this object to who has the token, for the job."""
 
     place: Place
-    token: Token
+    token: Token = field(repr=False)
     copy_id: int
     source: Literal["any", "disk", "tape"]
     job_id: int
@@ -84,7 +84,7 @@ class TakeObject:
     """Stage what comes from who has the token."""
 
     image: str
-    token: Token
+    token: Token = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

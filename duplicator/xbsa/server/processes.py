@@ -10,8 +10,10 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
+import duplicator
 from duplicator.xbsa.wire import LONGEST_LINE_BYTES, WireError, pack, unpack
 
 __all__ = ["Child", "Parent", "child", "run_child"]
@@ -88,7 +90,7 @@ async def child(
     last process of that is gone.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module),
+        *(sys.executable, *_safe_path(), "-m", module),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE if session else None,
@@ -102,6 +104,11 @@ async def child(
         yield started
     finally:
         await started.end()
+
+
+def _safe_path() -> tuple[str, ...]:
+    """No module comes from the current folder, where others may have put some; unless this program is there."""
+    return () if Path(duplicator.__file__).resolve().parents[1] == Path.cwd() else ("-P",)
 
 
 class Parent:

@@ -10,7 +10,7 @@ from duplicator.catalog import Catalog, JobKind, JobState, StoredObject
 from duplicator.status import Status
 from duplicator.xbsa.server.folders import DATA, NAME
 from duplicator.xbsa.server.orders import Broken, Failed, Listening, Moved, ReadOrder, Ready, Sent, Told
-from duplicator.xbsa.server.stream import LIBRARY, WORKER, LibraryGone, Stream, StreamFault, out_of_order
+from duplicator.xbsa.server.stream import LIBRARY, WORKER, Stream, StreamFault, StreamStopped, out_of_order
 from duplicator.xbsa.wire import ClientStatus, Ended, Go, StartRestore, Wait
 from ndmp.enums import DigestAlgorithm
 
@@ -24,7 +24,7 @@ _KINDS: Final = (Listening, Told, Ready, Moved, Sent, Broken, Failed)
 
 
 async def restore(stream: Stream, catalog: Catalog, request: StartRestore) -> None:
-    """Run it to its end. StreamFault, LibraryGone."""
+    """Run it to its end. StreamFault, StreamStopped, LibraryGone."""
     found = await asyncio.to_thread(catalog.object, request.copy_id)
     source, target = f"unit {found.unit}", f"application of {stream.order.user}"
     await stream.job.start(JobKind.RESTORE, image=found.image, source=source, target=target, total=found.size)
@@ -61,6 +61,8 @@ async def _until_ready(stream: Stream, found: StoredObject) -> None:
                     if size != found.size:
                         raise StreamFault(f"{size} bytes are ready of {found.size}", status=Status.FILE_READ_FAILED)
                     return
+                case ClientStatus(status) if status:
+                    raise StreamStopped("the application aborted the restore before its data flowed")
                 case unexpected:
                     out_of_order(unexpected)
 
@@ -69,7 +71,8 @@ async def _until_through(stream: Stream) -> tuple[ClientStatus, int | None]:
     """Both ends' word: the application's, and how many bytes the reader sent; None if it was not to send the rest."""
     sent: int | None = None
     while True:
-        match await stream.event():
+        # As long as the reader sends, the channel has its deadline for the application.
+        match await stream.event(seconds=None if sent is None else stream.order.place.idle):
             case Moved(count):
                 await stream.job.moved(count)
             case Sent(count):
@@ -119,7 +122,7 @@ async def _confirm(stream: Stream, found: StoredObject, client: ClientStatus, se
         text = f"image {found.image} is not what was stored: the application found another digest than the catalog's"
         raise StreamFault(text, status=Status.FILE_READ_FAILED)
     if client.status:
-        raise LibraryGone(f"the application ended with status {client.status}")
+        raise StreamStopped(f"the application aborted the restore, after {client.bytes} of {found.size} bytes")
     if not client.complete:
         reason = f"the application did not want the rest, after {client.bytes} of {found.size} bytes"
         await stream.end_well(JobState.CANCELLED, Status.CANCELLED, reason, bytes=client.bytes)

@@ -17,10 +17,12 @@ from duplicator.xbsa.server.processes import Child
 from duplicator.xbsa.server.progress import ProgressFile
 from duplicator.xbsa.wire import Attach, BeginObject, ClientStatus, Fault, Vote, WireError
 
-__all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "out_of_order"]
+__all__ = ["LIBRARY", "WORKER", "LibraryGone", "Stream", "StreamFault", "StreamStopped", "out_of_order"]
 
 LIBRARY: Final = "library"
 WORKER: Final = "worker"
+_MOST_AHEAD: Final = 100
+"""Messages that wait for their turn: each end says little before it is answered."""
 
 
 class StreamFault(Exception):  # noqa: N818  (what happened)
@@ -37,6 +39,10 @@ class LibraryGone(Exception):  # noqa: N818  (what happened)
     """The application is gone: the stream is aborted."""
 
 
+class StreamStopped(Exception):  # noqa: N818  (what happened)
+    """Somebody wants the stream to end: its job is cancelled."""
+
+
 class Stream:
     """The parts of one stream."""
 
@@ -48,8 +54,10 @@ class Stream:
         self.link: Final = link
         self.job: Final = job
         self._worker = worker
-        self._heard = asyncio.Queue[tuple[str, object]]()
+        self._heard = asyncio.Queue[tuple[str, object]](_MOST_AHEAD)
         self._held_back = list[tuple[str, object]]()
+        self.is_committing = False
+        """Whoever wants to stop it now comes too late."""
 
     async def status(self, step: str, text: str, **fields: str | int) -> None:
         """A step of the stream, for the progress file and the job."""
@@ -70,11 +78,11 @@ class Stream:
     async def _hear_worker(self, started: Child, kinds: tuple[type[Any], ...]) -> None:
         try:
             while (message := await started.hear(*kinds)) is not None:
-                self._heard.put_nowait((WORKER, message))
+                await self._heard.put((WORKER, message))
             message = Failed(int(Status.CONNECTION_BROKEN), await started.how_it_ended())
         except WireError as error:
             message = Failed(int(Status.BAD_MESSAGE), f"the {started.name}: {error}")
-        self._heard.put_nowait((WORKER, message))
+        await self._heard.put((WORKER, message))
 
     @asynccontextmanager
     async def library(self) -> AsyncIterator[None]:
@@ -90,10 +98,10 @@ class Stream:
     async def _hear_library(self) -> None:
         try:
             while (message := await self.link.hear(Attach, BeginObject, ClientStatus, Vote)) is not None:
-                self._heard.put_nowait((LIBRARY, message))
+                await self._heard.put((LIBRARY, message))
         except WireError as error:
             message = StreamFault(f"the library: {error}", status=Status.BAD_MESSAGE)
-        self._heard.put_nowait((LIBRARY, message))
+        await self._heard.put((LIBRARY, message))
 
     async def event(self, source: str | None = None, *, seconds: float | None = None) -> Any:  # noqa: ANN401
         """What the worker or the library says next, or only one ``source``; in both cases a failure is raised.
@@ -106,6 +114,8 @@ class Stream:
                 _raise_failure(*came)
                 if source in (None, came[0]):
                     return came[1]
+                if len(self._held_back) >= _MOST_AHEAD:
+                    out_of_order(came[1])
                 self._held_back.append(came)
 
     def _next_held(self, source: str | None) -> tuple[str, object] | None:

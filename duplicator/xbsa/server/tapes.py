@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from duplicator.catalog import Catalog, Copy, Fragment, StoredObject
 from duplicator.config import Config, TapeUnit, local_agent
-from duplicator.failures import failing_as
+from duplicator.failures import CopyBroken, failing_as
 from duplicator.hostlink import open_session
 from duplicator.plan import Deadlines, Step
 from duplicator.queued import QueuedCopies
@@ -15,7 +15,7 @@ from duplicator.recorder import Progress, Recorder
 from duplicator.status import JobError, Status
 from duplicator.validate import require_complete
 from duplicator.xbsa.channel import SendingEnd
-from duplicator.xbsa.server.delivery import Delivery, Expected, Holding
+from duplicator.xbsa.server.delivery import Delivery, Expected, Fails, Holding
 from duplicator.xbsa.server.images import DATA, fragment_named
 from ndmp.enums import DigestAlgorithm
 
@@ -111,26 +111,38 @@ class TapeObjectReader:
         assert self._on_tape is not None
         with self._holding.noting(), failing_as(Step.MOVE, self._who):
             self._recorder.step(Step.MOVE, "it flows to the application")
-            delivery = Delivery(target, self._expected(self._fragment()))
-            count = await delivery.bring(
-                self._reader.mover,
-                self._reader.notices,
-                record_bytes=self._copy.record_bytes,
-                more=self._on_tape.more_for_mover,
-            )
+            count = await self._bring(target, self._reader, self._on_tape)
             self._recorder.step(Step.CLOSE, f"{count} bytes are through, and they are those of the copy")
         return count
 
+    async def _bring(self, target: SendingEnd, reader: TapeReader, on_tape: FragmentOnTape) -> int:
+        """A copy whose tape gives other bytes is read no more: it is marked as failed."""
+        delivery = Delivery(target, self._expected(self._fragment()))
+        try:
+            return await delivery.bring(
+                reader.mover, reader.notices, record_bytes=self._copy.record_bytes, more=on_tape.more_for_mover
+            )
+        except CopyBroken:
+            self._recorder.copy_failed(self._copy.id)
+            raise
+
     def _expected(self, fragment: Fragment) -> Expected:
-        known = {(self._copy.algorithm, fragment.digest)}
+        known: list[tuple[DigestAlgorithm, bytes, Fails]] = []
+        if self._copy.algorithm != DigestAlgorithm.NONE:
+            known.append((self._copy.algorithm, fragment.digest, CopyBroken))
         if self._found is not None:
-            known.add((self._found.algorithm, self._found.digest))
-        digests = [(algorithm, digest) for algorithm, digest in known if algorithm != DigestAlgorithm.NONE]
-        return Expected(fragment.size, digests, Status.MEDIA_READ_ERROR, self._recorder.progress)
+            # A copy that is what it was says nothing bad of itself when it is not the object.
+            fails = _of_another if known else CopyBroken
+            known.append((self._found.algorithm, self._found.digest, fails))
+        return Expected(fragment.size, known, CopyBroken, self._recorder.progress)
 
     async def close(self) -> None:
         """See ObjectReader: mover idle, tape closed, drive and volumes given back."""
         await self._holding.release()
+
+
+def _of_another(reason: str) -> JobError:
+    return JobError(Status.MEDIA_READ_ERROR, step=Step.MOVE.value, reason=reason)
 
 
 class _Watching:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from duplicator.catalog import Catalog, CatalogError, ObjectQuery, ObjectState, StoredObject
+from duplicator.catalog import Catalog, CatalogError, CopyState, ObjectQuery, ObjectState, StoredObject
 from ndmp.enums import DigestAlgorithm
-from tests.duplicator.catalog.facts import NOON, SECOND, new_object, script
+from tests.duplicator.catalog.facts import NOON, SECOND, new_object, script, start
 
 
 def stored(catalog: Catalog, *paths: str, **given: object) -> list[StoredObject]:
@@ -95,6 +95,48 @@ def test_a_transaction_is_stored_as_a_whole(catalog: Catalog) -> None:
         with pytest.raises(CatalogError, match=f"no object {wrong}" if wrong == 9 else "is stored already"):
             catalog.store_objects(kept)
         assert catalog.object(two.copy_id).state is ObjectState.PENDING
+
+
+def test_names_that_are_taken(catalog: Catalog) -> None:
+    """What lies there belongs to nobody's pending object, however it ends."""
+    taken = [f"0001.{number:016x}.xbsa" for number in (1, 2, 4)]
+    assert [new_object(catalog, is_free=lambda name: name not in taken).copy_id for _ in range(2)] == [3, 5]
+    assert [one.object.copy_id for one in catalog.pending_objects()] == [3, 5]
+
+
+def test_deleted_ones_and_their_copies(catalog: Catalog) -> None:
+    """All at once: incomplete copies too, and nothing at all while a job writes one."""
+    one, two = stored(catalog, "/a", "/b")
+    copies = {}
+    for found in (one, two):
+        image = catalog.record_image(host="a", unit="u", name=found.image, size=7, modified=1, fragments=2)
+        copies[found.copy_id] = catalog.start_copy(
+            image_id=image.id, job_id=None, tape_url="", algorithm=DigestAlgorithm.NONE, record_bytes=1
+        )
+    catalog.set_copy_state(copies[one.copy_id], CopyState.INCOMPLETE)
+    ids = [one.copy_id, two.copy_id]
+    with pytest.raises(CatalogError, match="a job is writing copy"):
+        catalog.delete_objects(ids, lambda copy, found: copy.image.name == found.image)
+    assert [each.copy_id for each in catalog.find_objects(ObjectQuery())] == ids
+    assert catalog.copy(copies[one.copy_id]).state is CopyState.INCOMPLETE
+    catalog.set_copy_state(copies[two.copy_id], CopyState.FAILED)
+    catalog.delete_objects(ids, lambda copy, found: found.path == "/a")
+    assert [each.copy_id for each in catalog.deleted_objects()] == ids
+    assert (catalog.find_objects(ObjectQuery()), catalog.pending_objects()) == ([], [])
+    # Nothing of it is on a volume: it is forgotten.
+    assert [copy.id for copy in catalog.copies()] == [copies[two.copy_id]]
+    with pytest.raises(CatalogError, match="there is no object 1"):
+        catalog.delete_objects([1], lambda copy, found: True)
+    assert catalog.drop_objects(ids) == 2
+
+
+def test_the_jobs_of_objects(catalog: Catalog) -> None:
+    one, two = new_object(catalog, path="/a"), new_object(catalog, path="/b")
+    job = start(catalog, image=one.image)
+    catalog.store_objects({each.copy_id: (1, b"") for each in (one, two)}, job_id=job)
+    other = start(catalog, image=two.image)
+    start(catalog, image="else")
+    assert catalog.jobs_of_objects([1, 2]) == {1: [job], 2: [job, other]}
 
 
 def test_pending_ones_are_not_found(catalog: Catalog) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from duplicator.catalog import Job, JobState, Stop
 from duplicator.xbsa.client import Service
 from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.local_sockets import Deadline, LineError, connect, read_line, send_line
@@ -251,6 +252,104 @@ def test_the_rest_is_not_wanted(site: DaemonSite) -> None:
     assert (job.state.value, job.bytes_moved) == ("cancelled", 1000)
     assert "did not want the rest" in job.reason
     site.service.delete((found.copy_id,))
+
+
+def only_job(site: DaemonSite) -> Job:
+    """The newest one."""
+    with site.catalog() as catalog:
+        return catalog.jobs(limit=1)[0]
+
+
+@pytest.mark.parametrize("stop", list(Stop))
+def test_a_backup_that_somebody_cancels(site: DaemonSite, stop: Stop) -> None:
+    folder, token = started(site)
+    with attach(folder, token) as stream:
+        begin_object(stream)
+        with site.catalog() as catalog:
+            catalog.ask_to_stop(only_job(site).id, stop)
+        fault = heard(stream)
+    assert (fault["is"], fault["status"]) == ("Fault", 150)
+    assert {Stop.CANCEL: "cancelled the job", Stop.SUSPEND: "cannot be gone on with"}[stop] in fault["text"]
+    site.audit()
+    assert (only_job(site).state, only_job(site).status) == (JobState.CANCELLED, 150)
+
+
+def test_a_restore_that_somebody_cancels(site: DaemonSite) -> None:
+    assert site.application("backup", "/long:9000000").outcome()["ok"]
+    (found,) = site.service.find(FindObjects(path="/long")).objects
+    stream = site.service.start_restore(found.copy_id)
+    buffer = memoryview(bytearray(9_000_000))
+    assert stream.fill(buffer[:1000]) == (1000, False)
+    with site.catalog() as catalog:
+        catalog.ask_to_stop(only_job(site).id, Stop.CANCEL)
+    wait_until(lambda: only_job(site).state is JobState.CANCELLED, "the job ends", deadline=DEADLINE)
+    with pytest.raises(CallError, match="somebody cancelled the job"):
+        stream.fill(buffer)
+    stream.close()
+    assert only_job(site).status == 150
+    site.service.delete((found.copy_id,))
+
+
+def test_a_restore_that_the_application_aborts(site: DaemonSite) -> None:
+    assert site.application("backup", "/long:9000000").outcome()["ok"]
+    (found,) = site.service.find(FindObjects(path="/long")).objects
+    stream = site.service.start_restore(found.copy_id)
+    assert stream.fill(memoryview(bytearray(1000))) == (1000, False)
+    stream.abort()
+    stream.close()
+    wait_until(lambda: only_job(site).state is not JobState.RUNNING, "the job ends", deadline=DEADLINE)
+    assert (only_job(site).state, only_job(site).status) == (JobState.CANCELLED, 150)
+    assert only_job(site).reason == "the application aborted the restore, after 1000 of 9000000 bytes"
+    site.service.delete((found.copy_id,))
+
+
+def test_the_job_of_several_objects(site: DaemonSite) -> None:
+    """Each of them has it in its history, though the job can show one image only."""
+    assert site.application("backup", "/one:1", "/two:2", "/three:3").outcome()["ok"]
+    job = only_job(site).id
+    entries = site.service.history("*", 0).entries
+    assert [(found.descriptor.path, jobs) for found, _, jobs in entries] == [
+        ("/one", (job,)),
+        ("/two", (job,)),
+        ("/three", (job,)),
+    ]
+    site.service.delete(tuple(found.copy_id for found, _, _ in entries))
+
+
+def test_what_cannot_be_removed_from_disk_is_removed_later(site: DaemonSite) -> None:
+    assert site.application("backup", "/stays:10").outcome()["ok"]
+    (found,) = site.service.find(FindObjects(path="/stays")).objects
+    aside = site.unit.with_name("aside")
+    site.unit.rename(aside)
+    told: list[str] = []
+    Service(Settings(site.place, deadline=SOON, start=SOON), told.append).delete((found.copy_id,))
+    aside.rename(site.unit)
+    assert len(told) == 1
+    assert "stays on unit unit1, and is removed later" in told[0]
+    assert site.service.find(FindObjects(path="/stays")).objects == ()
+    assert len(os.listdir(site.unit)) == 1
+    # The end of any stream is the next time.
+    assert site.application("abort", "/other:1").outcome()["ok"]
+    wait_until(lambda: os.listdir(site.unit) == [], "it is removed", deadline=DEADLINE)
+    with site.catalog() as catalog:
+        wait_until(lambda: not catalog.deleted_objects(), "it is forgotten", deadline=DEADLINE)
+
+
+def test_images_of_another_catalog_stay(tmp_path: Path) -> None:
+    """The catalog was lost, and its copy ids come again: what lies on the unit is not overwritten, nor cleaned up."""
+    with site_in(tmp_path) as site:
+        site.start()
+        assert site.application("backup", "/db:1000").outcome()["ok"]
+        (old,) = os.listdir(site.unit)
+        content = (site.unit / old / "data").read_bytes()
+        site.end()
+        for file in tmp_path.glob("catalog.db*"):
+            file.unlink()
+        site.start()
+        assert site.application("abort", "/db:10").outcome()["ok"]
+        assert site.application("backup", "/db:20").outcome()["ok"]
+        assert (site.unit / old / "data").read_bytes() == content
+        assert sorted(os.listdir(site.unit)) == [old, "db.0000000000000003.xbsa"]
 
 
 def test_jobs_show_the_steps(site: DaemonSite) -> None:

@@ -17,6 +17,7 @@ from duplicator.config import Config, DiskUnit, load
 from duplicator.status import JobError, Status
 from duplicator.xbsa.server.copies import choose_copy, places_of
 from duplicator.xbsa.server.tapes import TapeObjectReader
+from ndmp.enums import DigestAlgorithm
 from tests.duplicator.processes import Host, Site, site_in
 from tests.duplicator.robots import library_server
 from tests.duplicator.test_units import add_volumes, configure
@@ -118,6 +119,8 @@ def test_another_digest_gets_no_end(place: Place) -> None:
         place.read(target, replace(place.found, digest=bytes(32)))
     assert failure.value.status == Status.MEDIA_READ_ERROR
     assert (target.ended, target.closed.is_set()) == (False, True)
+    # The tape gave what was copied: the copy is as good as before.
+    assert place.copy().state is CopyState.VALID
 
 
 def test_an_application_that_wants_no_more(place: Place) -> None:
@@ -258,6 +261,25 @@ def test_places(place: Place) -> None:
         found = asyncio.run(places_of(catalog, place.config, place.found))
     assert [(one.kind, one.state) for one in found] == [("disk", "stored"), ("tape", "valid")]
     assert found[1].where == ", ".join(place.copy().volumes)
+
+
+@pytest.mark.parametrize(("part", "text"), [("bytes", "digest is"), ("labels", "the trailer labels .* disagree")])
+def test_a_copy_whose_tape_is_bad_is_read_no_more(place: Place, part: str, text: str) -> None:
+    """What the tape gives is not what the catalog has of the copy: that is marked as failed, as by a verify."""
+    copy = place.copy()
+    wrong = replace(copy, algorithm=DigestAlgorithm.BLAKE3)
+    if part == "labels":
+        wrong = replace(copy, fragments=tuple(replace(one, digest=bytes(32)) for one in copy.fragments))
+    place.copy = lambda image="big": wrong  # type: ignore[method-assign]
+    try:
+        with pytest.raises(JobError, match=text) as failure:
+            place.read(Taking(), place.found)
+    finally:
+        del place.copy
+    assert failure.value.status == Status.MEDIA_READ_ERROR
+    with place.catalog as catalog:
+        assert catalog.copy(copy.id).state is CopyState.FAILED
+        catalog.set_copy_state(copy.id, CopyState.VALID)
 
 
 def test_only_whole_copies_are_read(place: Place) -> None:
