@@ -257,7 +257,6 @@ ELSEWHERE: Final = frozenset(
         Status.RESOURCES_REFUSED,
         Status.DRIVE_UNAVAILABLE,
         Status.NO_NEW_MEDIA,
-        Status.BAD_MESSAGE,
         Status.PATHS_DOWN,
         Status.NO_COPIES_AT_ONCE,
         Status.HOST_NOT_CONFIGURED,

@@ -22,7 +22,7 @@ def test_one() -> None:
     )
     assert run("0") == "0: the job succeeded\n"
     assert "drives are not the matter" in run("2005")
-    assert run("2005").endswith("No job of this program ends with it.\n")
+    assert run("2008").endswith("No job of this program ends with it.\n")
     assert "No job of this program ends with it." in run("4711")
 
 
@@ -30,7 +30,7 @@ def test_all() -> None:
     lines = run().splitlines()
     assert [int(line.split()[0]) for line in lines[-len(Status) :]] == sorted(Status)
     marked = {int(line.split()[0]) for line in lines if line.split()[1:2] == ["-"]}
-    assert {2005, 800, 42} <= marked
+    assert {2008, 800, 42} <= marked
     assert not marked & {0, 84, 99, 2001}
 
 
@@ -44,7 +44,7 @@ def test_documents() -> None:
         "ends_jobs": True,
     }
     found = {each["status"]: each["ends_jobs"] for each in json.loads(run("--json"))["statuses"]}
-    assert (len(found), found[2005], found[40]) == (len(Status), False, True)
+    assert (len(found), found[2008], found[40]) == (len(Status), False, True)
 
 
 def test_what_is_no_number() -> None:
