@@ -33,6 +33,7 @@ __all__ = [
 
 PIPE: Final = "-"
 _PIECE_BYTES: Final = 4 << 20
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Service = Annotated[
     Path | None,
     typer.Option(
@@ -143,12 +144,15 @@ def _tell_wait(text: str) -> None:
 
 @contextmanager
 def _unwinding() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind as Ctrl-C does, so that nothing half done stays."""
+    """Let signals unwind what runs, so that nothing half done stays.
+
+    Ctrl-C too: a KeyboardInterrupt that comes while a module loads makes Python end as if killed, however it is caught.
+    """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         raise _Signalled(number)
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     try:
         yield
     except _Signalled as signalled:
