@@ -21,6 +21,7 @@ from tests.duplicator.processes import Host, Site, site_in, wait_until
 from tests.duplicator.robots import library_server
 from tests.duplicator.test_units import add_volumes, configure
 
+pytestmark = pytest.mark.timeout(300)  # some forty processes one after the other, a minute on two quiet processors
 LARGE = 300 << 20
 ODD = (5 << 20) + 3
 DRIVES = 4
