@@ -1,6 +1,6 @@
 """What grows with what, in tables and curves: ``python -m tests.bench.growth [--quick] [--curves NAME...]``.
 
-The whole form writes docs/benchmarks/growth.md and a plot of each curve; the quick one prints, and shows that it runs.
+The whole form writes the curves' sections of docs/benchmarks/growth.md, and a plot of each; the quick one only prints.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _section(growth: Growth, points: Sequence[Point], plot: str) -> str:
-    return "\n".join([f"## {growth.title}", "", *_table(growth, points), "", f"![{growth.title}]({plot})"])
+def _section(name: str, points: Sequence[Point], when: str) -> str:
+    growth = GROWTHS[name]
+    heading = f"## {growth.title}"
+    return "\n".join([heading, "", when, "", *_table(growth, points), "", f"![{growth.title}]({name}.svg)"])
 
 
 def _measured(growth: Growth, *, quick: bool, images: int) -> list[Point]:
@@ -49,14 +51,16 @@ def _measured(growth: Growth, *, quick: bool, images: int) -> list[Point]:
         return list(growth.points(Scale(Path(folder), quick, images)))
 
 
-def _write(found: Mapping[str, Sequence[Point]], head: str) -> None:
-    """The page, and a plot of each curve."""
+def _write(name: str, points: Sequence[Point], section: str) -> None:
+    """The plot, and the section in the page; those of other curves stay as they are."""
     from tests.bench.plots import draw
 
-    for name, points in found.items():
-        draw(GROWTHS[name], points, _FOLDER / f"{name}.svg")
-    sections = [_section(GROWTHS[name], points, f"{name}.svg") for name, points in found.items()]
-    (_FOLDER / "growth.md").write_text("\n\n".join([_NOTE, "# What grows with what", head, *sections]) + "\n")
+    draw(GROWTHS[name], points, _FOLDER / f"{name}.svg")
+    page = _FOLDER / "growth.md"
+    written = page.read_text().rstrip().split("\n\n## ")[1:] if page.exists() else []
+    sections = {each.partition("\n")[0]: f"## {each}" for each in written} | {GROWTHS[name].title: section}
+    ordered = (sections[growth.title] for growth in GROWTHS.values() if growth.title in sections)
+    page.write_text("\n\n".join([_NOTE, "# What grows with what", *ordered]) + "\n")
 
 
 def main() -> None:
@@ -66,18 +70,21 @@ def main() -> None:
     arguments.add_argument("--curves", nargs="+", choices=tuple(GROWTHS), default=tuple(GROWTHS), metavar="NAME")
     arguments.add_argument("--images", type=int, help="how many small images are copied")
     chosen = arguments.parse_args()
-    began, load = datetime.now(UTC), os.getloadavg()[0]
     images = chosen.images or (_QUICK_IMAGES if chosen.quick else _IMAGES)
-    found = dict[str, list[Point]]()
     for name in chosen.curves:
-        sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {name}\n")
-        found[name] = _measured(GROWTHS[name], quick=chosen.quick, images=images)
-        sys.stdout.write(_section(GROWTHS[name], found[name], f"{name}.svg") + "\n\n")
+        began, load = datetime.now(UTC), os.getloadavg()[0]
+        sys.stderr.write(f"{began:%H:%M:%S} {name}\n")
+        points = _measured(GROWTHS[name], quick=chosen.quick, images=images)
+        section = _section(name, points, _when(began, load))
+        sys.stdout.write(f"{section}\n\n")
         sys.stdout.flush()
-    if not chosen.quick and tuple(chosen.curves) == tuple(GROWTHS):
-        minutes = (datetime.now(UTC) - began).total_seconds() / 60
-        when = f"Measured {began:%Y-%m-%d %H:%M} UTC in {minutes:.0f} minutes, load average at the start {load:.1f}"
-        _write(found, f"{when}: {machine()}.")
+        if not chosen.quick:
+            _write(name, points, section)
+
+
+def _when(began: datetime, load: float) -> str:
+    minutes = f"{(datetime.now(UTC) - began).total_seconds() / 60:.0f} minutes"
+    return f"Measured {began:%Y-%m-%d %H:%M} UTC in {minutes}, load average at the start {load:.1f}: {machine()}."
 
 
 if __name__ == "__main__":
