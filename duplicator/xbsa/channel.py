@@ -34,6 +34,7 @@ __all__ = [
     "ChannelBroken",
     "ReceivingEnd",
     "SendingEnd",
+    "Taker",
     "attach_receiving",
     "attach_sending",
     "offer_receiving",
@@ -48,22 +49,14 @@ MOST_BYTES: Final = 256 << 20
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
-class SendingEnd(Protocol):
-    """Used by one thread."""
+class Taker(Protocol):
+    """Takes a stream of bytes; used by one thread."""
 
     sent: int
     """Bytes put so far."""
 
-    def room(self) -> memoryview:
-        """Wait for a free slot; what is put into it is sent by :meth:`put`. ChannelBroken."""
-        ...
-
-    def put(self, count: int) -> None:
-        """The first ``count`` bytes of the slot are the next of the stream; the other end hears of several at once."""
-        ...
-
     def send(self, chunk: memoryview) -> None:
-        """Copy all of it into slots, and tell the other end."""
+        """Take a copy of all of it. ChannelBroken."""
         ...
 
     def finish(self) -> None:
@@ -72,6 +65,18 @@ class SendingEnd(Protocol):
 
     def close(self) -> None:
         """Let go; without :meth:`finish` the other end is broken then. From any thread: waits end."""
+        ...
+
+
+class SendingEnd(Taker, Protocol):
+    """The sending end of a channel, whose slots can be filled in place."""
+
+    def room(self) -> memoryview:
+        """Wait for a free slot; what is put into it is sent by :meth:`put`. ChannelBroken."""
+        ...
+
+    def put(self, count: int) -> None:
+        """The first ``count`` bytes of the slot are the next of the stream; the other end hears of several at once."""
         ...
 
 

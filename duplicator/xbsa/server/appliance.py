@@ -18,7 +18,7 @@ from duplicator.own_thread import in_own_thread, let_go
 from duplicator.plan import DEFAULT_RECORD_BYTES, Deadlines, Place, Step
 from duplicator.status import JobError, Status
 from duplicator.transfer import Stream, receive_all, together, watching
-from duplicator.xbsa.channel import ReceivingEnd, SendingEnd
+from duplicator.xbsa.channel import ReceivingEnd, Taker
 from duplicator.xbsa.server.delivery import Delivery, Expected, Holding
 from duplicator.xbsa.server.images import DATA, DESCRIPTOR, LONGEST_DOCUMENT
 from duplicator.xbsa.server.roles import Kept
@@ -106,7 +106,7 @@ class ApplianceReader:
                 raise self._changed(f"it has {size} bytes, and {self._found.size} were stored")
         return size
 
-    async def feed(self, target: SendingEnd) -> int:
+    async def feed(self, target: Taker) -> int:
         """See ObjectReader."""
         session, found = self._session, self._found
         expected = Expected(found.size, [(found.algorithm, found.digest, _not_read)], _not_read)

@@ -14,7 +14,7 @@ from duplicator.own_thread import in_own_thread
 from duplicator.plan import Step
 from duplicator.status import JobError
 from duplicator.transfer import More, receive_all
-from duplicator.xbsa.channel import SendingEnd
+from duplicator.xbsa.channel import Taker
 from ndmp.enums import DigestAlgorithm
 
 __all__ = ["Delivery", "Expected", "Fails", "Holding"]
@@ -39,7 +39,7 @@ class Expected:
 class Delivery:
     """Passes bytes on without the padding of the last record, and compares them; one use."""
 
-    def __init__(self, target: SendingEnd, expected: Expected) -> None:
+    def __init__(self, target: Taker, expected: Expected) -> None:
         self._target = target
         self._expected = expected
         self._digests = [new_digest(algorithm) for algorithm, _, _ in expected.digests]

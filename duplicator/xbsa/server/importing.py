@@ -190,27 +190,19 @@ async def _descriptor_on_tape(catalog: Catalog, config: Config, copy: Copy, watc
 
 
 class _Document:
-    """Implements :class:`duplicator.xbsa.channel.SendingEnd`: keeps what comes."""
+    """Implements :class:`duplicator.xbsa.channel.Taker`: keeps what comes."""
 
     def __init__(self) -> None:
         self.content = bytearray()
         self.sent = 0
 
-    def room(self) -> memoryview:
-        """Nobody fills slots here."""
-        raise NotImplementedError
-
-    def put(self, count: int) -> None:
-        """See room."""
-        raise NotImplementedError
-
     def send(self, chunk: memoryview) -> None:
-        """See SendingEnd."""
+        """See Taker."""
         self.content += chunk
         self.sent += len(chunk)
 
     def finish(self) -> None:
-        """See SendingEnd."""
+        """See Taker."""
 
     def close(self) -> None:
-        """See SendingEnd."""
+        """See Taker."""

@@ -14,7 +14,7 @@ from duplicator.reading import FragmentOnTape, TapeReader
 from duplicator.recorder import Progress, Recorder
 from duplicator.status import JobError, Status
 from duplicator.validate import require_complete
-from duplicator.xbsa.channel import SendingEnd
+from duplicator.xbsa.channel import Taker
 from duplicator.xbsa.server.delivery import Delivery, Expected, Fails, Holding
 from duplicator.xbsa.server.images import DATA, fragment_named
 from ndmp.enums import DigestAlgorithm
@@ -105,7 +105,7 @@ class TapeObjectReader:
         units = self._config.storage.tape
         return [units[name] for name in self._config.xbsa.tape or units]
 
-    async def feed(self, target: SendingEnd) -> int:
+    async def feed(self, target: Taker) -> int:
         """See ObjectReader: compared with the copy's digest, and with the object's."""
         assert self._reader is not None
         assert self._on_tape is not None
@@ -115,7 +115,7 @@ class TapeObjectReader:
             self._recorder.step(Step.CLOSE, f"{count} bytes are through, and they are those of the copy")
         return count
 
-    async def _bring(self, target: SendingEnd, reader: TapeReader, on_tape: FragmentOnTape) -> int:
+    async def _bring(self, target: Taker, reader: TapeReader, on_tape: FragmentOnTape) -> int:
         """A copy whose tape gives other bytes is read no more: it is marked as failed."""
         delivery = Delivery(target, self._expected(self._fragment()))
         try:

@@ -11,7 +11,7 @@ __all__ = ["Giving", "Taking"]
 
 
 class Taking:
-    """Implements SendingEnd: an application that takes everything; ``before`` runs ahead of each chunk."""
+    """Implements Taker: an application that takes everything; ``before`` runs ahead of each chunk."""
 
     def __init__(self, before: Callable[[], None] = lambda: None) -> None:
         self.content = bytearray()
@@ -19,12 +19,6 @@ class Taking:
         self.ended = False
         self.closed = threading.Event()
         self._before = before
-
-    def room(self) -> memoryview:
-        raise NotImplementedError
-
-    def put(self, count: int) -> None:
-        raise NotImplementedError
 
     def send(self, chunk: memoryview) -> None:
         self._before()
