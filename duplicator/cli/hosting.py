@@ -19,6 +19,7 @@ from duplicator.cli.terminal import complain, plain, say
 from duplicator.credentials import CredentialError
 from duplicator.host import Offers, open_host
 from duplicator.network import NetworkSettings
+from duplicator.promptness import prompt
 from duplicator.status import ExitCode
 from duplicator.tls import ServerTls
 from duplicator.urls import HostPort
@@ -59,7 +60,7 @@ def host_until_told(hosting: Hosting) -> None:
     """Serve until SIGINT or SIGTERM; when it cannot begin, CredentialError, OSError, or what open_host raises."""
     tls = hosting.tls.context() if hosting.tls else None
     made = [plain(line) for line in _missing(hosting.offers)]
-    with open_host(hosting.offers, hosting.network) as host:
+    with open_host(hosting.offers, hosting.network) as host, prompt():
         asyncio.run(_host(hosting, host, tls, made))
 
 
