@@ -28,10 +28,13 @@ class Checks:
         self._pending = bytearray()
 
     def cut(self, block: int) -> None:
-        """Forget all from this block on."""
+        """Forget all from this block on; those in the file are overwritten, or dropped."""
         self._pending.clear()
         self._end = block
-        os.ftruncate(self._fd, block * CHECK_BYTES)
+
+    def drop_remains(self) -> None:
+        """Shorten the file to what is not forgotten."""
+        os.ftruncate(self._fd, self._end * CHECK_BYTES)
 
     def note(self, blocks: memoryview, block_bytes: int) -> None:
         """Blocks that are being appended; OSError, and none is noted, if earlier ones have no room on the disk."""
