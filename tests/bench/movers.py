@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ndmp.enums import MoverMode
-from scsi.virtual.image import cartridge_files, create_cartridge
+from scsi.virtual.image import cartridge_files, create_cartridge, remove_cartridge
 from scsi.virtual.journal import Header
 from tests.bench.pairing import GIB, KIB, Contestants, Goal, Measure, Row, Setting, seconds
 from tests.bench.programs import started
@@ -137,6 +137,34 @@ def _to_tape(record: int) -> Row:
             }
 
     return Row(f"network to virtual tape, {record // KIB} KiB", (Goal("rate", _OURS, _SPLICE, 0.80, 0.95),), setup)
+
+
+def _to_new_tape() -> Row:
+    record = 64 * KIB
+
+    @contextmanager
+    def setup(setting: Setting) -> Iterator[Contestants]:
+        size, folder = setting.size(GIB), setting.memory
+        spliced = folder / "spliced"
+
+        def ours() -> Measure:
+            _blank(folder / "BENCH0")
+            return movers.write(size)
+
+        def theirs() -> Measure:
+            spliced.unlink(missing_ok=True)
+            return _received(setting, size, "splice", spliced)
+
+        with _movers(setting, folder, record) as movers:
+            yield {_OURS: ours, _SPLICE: theirs}
+
+    return Row("network to a new virtual tape, 64 KiB", (Goal("rate", _OURS, _SPLICE, 0.80, 0.95),), setup)
+
+
+def _blank(path: Path) -> None:
+    """Make a closed cartridge as it was when it was new."""
+    remove_cartridge(path)
+    create_cartridge(path, capacity_bytes=_CAPACITY, early_warning_bytes=0)
 
 
 def _from_tape(record: int) -> Row:
@@ -273,6 +301,7 @@ def _abort() -> Row:
 MOVER_ROWS: Final[Mapping[str, Row]] = {
     "write64": _to_tape(64 * KIB),
     "write256": _to_tape(256 * KIB),
+    "new64": _to_new_tape(),
     "read64": _from_tape(64 * KIB),
     "read256": _from_tape(256 * KIB),
     "disk": _to_disk(),
