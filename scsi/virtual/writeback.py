@@ -6,6 +6,7 @@ import ctypes
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Final
 
 __all__ = ["Writeback", "begin_writeback"]
@@ -30,6 +31,8 @@ class Writeback:
         self._fd = fd
         self._begin = begin
         self._begun = 0
+        self._busy = False
+        self._pieces: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def cut(self, offset: int) -> None:
@@ -39,14 +42,29 @@ class Writeback:
     def written(self, end: int) -> None:
         """All up to ``end`` is in the file; while the disk has not taken the last piece, nothing more is begun."""
         size = end - self._begun
-        if size < _PIECE or (self._thread is not None and self._thread.is_alive()):
+        if size < _PIECE or self._busy or not self._is_running():
             return
-        thread = threading.Thread(target=self._begin, args=(self._fd, self._begun, size), name="writeback", daemon=True)
-        with suppress(RuntimeError):  # no thread more: the sync will do it all
-            thread.start()
-            self._thread, self._begun = thread, end
+        self._busy = True
+        self._pieces.put((self._begun, size))
+        self._begun = end
 
     def finish(self) -> None:
         """Return when the descriptor is not used any more."""
         if self._thread is not None:
+            self._pieces.put(None)
             self._thread.join()
+            self._thread = None
+
+    def _is_running(self) -> bool:
+        """One thread for all pieces: to start one takes half a millisecond from whoever writes."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="writeback", daemon=True)
+            with suppress(RuntimeError):  # no thread more: the sync will do it all
+                thread.start()
+                self._thread = thread
+        return self._thread is not None
+
+    def _run(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            self._begin(self._fd, *piece)
+            self._busy = False
