@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from collections.abc import Iterator
 from typing import Final
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_digest
 
 __all__ = ["CHECK_BYTES", "Checks"]
 
@@ -28,18 +27,20 @@ class Checks:
         self._pending = bytearray()
 
     def cut(self, block: int) -> None:
-        """Forget all from this block on."""
+        """Forget all from this block on; those in the file are overwritten, or dropped."""
         self._pending.clear()
         self._end = block
-        os.ftruncate(self._fd, block * CHECK_BYTES)
+
+    def drop_remains(self) -> None:
+        """Shorten the file to what is not forgotten."""
+        os.ftruncate(self._fd, self._end * CHECK_BYTES)
 
     def note(self, blocks: memoryview, block_bytes: int) -> None:
         """Blocks that are being appended; OSError, and none is noted, if earlier ones have no room on the disk."""
         if len(self._pending) >= _FLUSH_BYTES:
             self._flush()
         for some in _portions(blocks, block_bytes):
-            digests = _digests(some, block_bytes)
-            self._pending += struct.pack(f">{len(digests)}Q", *digests)
+            self._pending += b"".join(_digests(some, block_bytes))
 
     def commit(self, *, sync: bool) -> None:
         """Bring what was noted to the disk."""
@@ -53,8 +54,10 @@ class Checks:
         passed = 0
         for some in _portions(blocks, block_bytes):
             digests, kept = _digests(some, block_bytes), self._kept(block + passed, len(some) // block_bytes)
-            if digests != kept:
-                return passed + next(n for n, digest in enumerate(digests) if kept[n : n + 1] != [digest])
+            if b"".join(digests) != kept:
+                return passed + next(
+                    n for n, digest in enumerate(digests) if not kept.startswith(digest, n * CHECK_BYTES)
+                )
             passed += len(digests)
         return None
 
@@ -62,11 +65,9 @@ class Checks:
         """Let the file go."""
         os.close(self._fd)
 
-    def _kept(self, block: int, count: int) -> list[int]:
+    def _kept(self, block: int, count: int) -> bytes:
         """The checks of some blocks; fewer, if the file ends before."""
-        raw = os.pread(self._fd, count * CHECK_BYTES, block * CHECK_BYTES)
-        whole = len(raw) // CHECK_BYTES
-        return list(struct.unpack(f">{whole}Q", raw[: whole * CHECK_BYTES]))
+        return os.pread(self._fd, count * CHECK_BYTES, block * CHECK_BYTES)
 
     def _flush(self) -> None:
         while self._pending:
@@ -83,5 +84,5 @@ def _portions(blocks: memoryview, block_bytes: int) -> Iterator[memoryview]:
     return (blocks[at : at + size] for at in range(0, len(blocks), size))
 
 
-def _digests(blocks: memoryview, block_bytes: int) -> list[int]:
-    return [xxh3_64_intdigest(blocks[at : at + block_bytes]) for at in range(0, len(blocks), block_bytes)]
+def _digests(blocks: memoryview, block_bytes: int) -> list[bytes]:
+    return [xxh3_64_digest(blocks[at : at + block_bytes]) for at in range(0, len(blocks), block_bytes)]

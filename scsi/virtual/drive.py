@@ -126,10 +126,10 @@ class VirtualDrive:
         return WriteOutcome(count, self._in_warning_zone(cartridge))
 
     def erase(self) -> None:
-        """Make the position the end of data: everything from here on is gone."""
+        """Make the position the end of data: everything from here on is gone, its bytes too."""
         cartridge = self._writable()
-        if self._at < cartridge.runs.end:
-            cartridge.begin_write(self._at)
+        cartridge.begin_write(self._at)
+        cartridge.drop_remains()
         self._stand(cartridge, self._at)
 
     def space_blocks(self, count: int) -> SpaceOutcome:

@@ -34,6 +34,7 @@ from scsi.virtual.journal import MAX_ENTRIES, Header, Journal, read_header, repl
 from scsi.virtual.layout import Run
 from scsi.virtual.memory import memory_file
 from scsi.virtual.replays import REPLAYS
+from scsi.virtual.writeback import Writeback
 
 __all__ = [
     "Cartridge",
@@ -136,10 +137,13 @@ class Cartridge:
         self._path = path
         self._sync = sync
         self._tail_ready = False
+        self._has_remains = False
+        """Bytes of what was overwritten may lie behind the end of data."""
         self._checks: Checks | None = None
         access = os.O_RDONLY if read_only else os.O_RDWR
         with _as_device_errors(path):
             self._block_fd, self._index_fd = _open_pair(path, access)
+            self._writeback = Writeback(self._block_fd)
             try:
                 _lock(self._index_fd, path)
                 self._load(access)
@@ -173,7 +177,11 @@ class Cartridge:
             return self._checks.damaged(self._block_ordinal(number), blocks, block_bytes)
 
     def begin_write(self, number: int) -> None:
-        """Make object ``number`` the next one to be written; drops everything from there on, on the disk first."""
+        """Make object ``number`` the next one to be written; drops everything from there on, on the disk first.
+
+        Its bytes stay, to be overwritten in place. Without syncs they go: the index could come to the disk alone, and
+        old blocks with their old checks would be taken for those that it means.
+        """
         if self._tail_ready and number == self.runs.end:
             return
         with _as_device_errors(self._path):
@@ -181,10 +189,17 @@ class Cartridge:
                 self._journal.cut(number)
             self.runs.cut(number)
             self._committed = len(self.runs)
-            os.ftruncate(self._block_fd, self.runs.end_byte)
             if self._checks is not None:
                 self._checks.cut(self._block_ordinal(self.runs.end))
-        self._tail_ready = True
+        self._writeback.cut(self.runs.end_byte)
+        self._tail_ready = self._has_remains = True
+        if not self._sync:
+            self.drop_remains()
+
+    def drop_remains(self) -> None:
+        """Give the room of what lies behind the end of data back to the file system, once writing has begun."""
+        with _as_device_errors(self._path):
+            self._drop_remains()
 
     def append_blocks(self, blocks: memoryview, block_bytes: int) -> int:
         """Write a run of blocks at the end, uncommitted; returns how many had room on the file system."""
@@ -195,6 +210,8 @@ class Cartridge:
                 self._checks.note(blocks[: count * block_bytes], block_bytes)
         if count:
             self._append(Run(count, block_bytes))
+        if self._sync:
+            self._writeback.written(self.runs.end_byte)
         return count
 
     def append_filemarks(self, count: int) -> None:
@@ -221,12 +238,20 @@ class Cartridge:
         self._committed = len(self.runs)
 
     def close(self) -> None:
-        """Commit and release the lock; it is released even if the commit fails."""
+        """Commit, drop what was not overwritten, release the lock; it is released even if the commit fails."""
         try:
             self.commit()
+            with suppress(OSError):  # nobody reads them, and whoever writes next drops them
+                self._drop_remains()
             self._keep_replay()
         finally:
             self._release()
+
+    def _drop_remains(self) -> None:
+        if self._has_remains:
+            os.ftruncate(self._block_fd, self.runs.end_byte)
+            if self._checks is not None:
+                self._checks.drop_remains()
 
     def _keep_replay(self) -> None:
         """For the next one that opens it here; not where the block bytes end before the index says so."""
@@ -245,6 +270,7 @@ class Cartridge:
             raise EndOfMedium(f"{self._path}: the index is full with {MAX_ENTRIES} entries")
 
     def _release(self) -> None:
+        self._writeback.finish()
         if self._checks is not None:
             self._checks.close()
         os.close(self._block_fd)

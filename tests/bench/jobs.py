@@ -42,13 +42,14 @@ def _children_cpu() -> float:
 
 @dataclass
 class _Ours:
-    """An appliance and a tape server of ours, and a blank cartridge for each job."""
+    """An appliance and a tape server of ours, and a blank cartridge for each job, new or to be overwritten."""
 
     namespace: Namespace
     folder: Path
     password: Path
     appliance: Host
     tape: Host
+    overwrites: bool
     _blank: Mapping[Path, bytes] = field(default_factory=dict)
 
     @property
@@ -78,12 +79,14 @@ class _Ours:
         return {**kept, "NDMPDUP_CATALOG": f"sqlite:///{self.folder / 'catalog.db'}"}
 
     def _make_blank(self) -> None:
-        """The cartridge as it was made, in new files, and a catalog that knows nothing."""
+        """The cartridge as it was made, to its index at least, and a catalog that knows nothing."""
         for path in self.folder.glob("catalog.db*"):
             path.unlink()
         names = [self._cartridge.with_name(f"{_VOLUME}.{suffix}") for suffix in ("index", "data", "check")]
         self._blank = self._blank or {path: path.read_bytes() for path in names}
         for path, content in self._blank.items():
+            if self.overwrites and path.suffix != ".index":
+                continue
             path.unlink()
             path.touch(mode=0o600)
             path.write_bytes(content)
@@ -102,6 +105,7 @@ class _Theirs:
     folder: Path
     data: Server
     tape: Server
+    overwrites: bool
 
     def job(self, image: Path, size: int) -> Measure:
         """One backup of one file, in records of 64 KiB, by `cat`."""
@@ -122,18 +126,18 @@ class _Theirs:
         return Measure(elapsed, size, cpu)
 
     def _make_blank(self) -> None:
-        for name in ("tape", "tape.pos", "tape.lck"):
+        for name in ("tape.pos", "tape.lck") if self.overwrites else ("tape", "tape.pos", "tape.lck"):
             (self.folder / name).unlink(missing_ok=True)
-        (self.folder / "tape").write_bytes(b"")
+        (self.folder / "tape").touch()
         self.application.label(["-T", Agent(self.tape.port), "-f", "tape"], _VOLUME)
 
 
 @contextmanager
-def _theirs(namespace: Namespace, folder: Path) -> Iterator[_Theirs]:
+def _theirs(namespace: Namespace, folder: Path, *, overwrites: bool) -> Iterator[_Theirs]:
     environment = formatter(folder, Path(__file__).with_name("wrap_cat.py"))
     with ExitStack() as stack:
         agents = [stack.enter_context(_daemon(namespace, folder, port, environment)) for port in _PORTS]
-        yield _Theirs(Application(namespace, folder), folder, *agents)
+        yield _Theirs(Application(namespace, folder), folder, *agents, overwrites)
 
 
 @contextmanager
@@ -154,11 +158,11 @@ def _daemon(namespace: Namespace, folder: Path, port: int, environment: Mapping[
 
 
 @contextmanager
-def _ours(namespace: Namespace, folder: Path, unit: Path) -> Iterator[_Ours]:
+def _ours(namespace: Namespace, folder: Path, unit: Path, *, overwrites: bool) -> Iterator[_Ours]:
     with site_within(namespace, folder) as site:
         appliance = site.serve("--lsu", f"lsu={unit}")
         tape = site.serve("--tape", f"drive=virtual:{folder / _VOLUME}?capacity=1T")
-        yield _Ours(namespace, folder, site.password, appliance, tape)
+        yield _Ours(namespace, folder, site.password, appliance, tape, overwrites)
 
 
 @contextmanager
@@ -195,14 +199,16 @@ def _huge_pages(setting: Setting) -> Iterator[Setting]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _whole(pages: Callable[[Setting], AbstractContextManager[Setting]], words: str) -> Row:
+def _whole(
+    words: str, pages: Callable[[Setting], AbstractContextManager[Setting]] = _small_pages, *, overwrites: bool = False
+) -> Row:
     @contextmanager
     def setup(given: Setting) -> Iterator[Contestants]:
         with (
             pages(given) as setting,
             _scene(setting) as (namespace, unit, size, folder),
-            _ours(namespace, folder("ours"), unit) as ours,
-            _theirs(namespace, folder("theirs")) as theirs,
+            _ours(namespace, folder("ours"), unit, overwrites=overwrites) as ours,
+            _theirs(namespace, folder("theirs"), overwrites=overwrites) as theirs,
         ):
             yield {
                 _PLAIN: lambda: ours.job(size, "--validation", "none"),
@@ -215,7 +221,7 @@ def _whole(pages: Callable[[Setting], AbstractContextManager[Setting]], words: s
         Goal("rate", _VALIDATED, _NDMJOB, 1.2, 2.0),
         Goal("CPU time of the tape side", _PLAIN, _NDMJOB, 0.5, 0.3, at_most=True, figure=_tape_cpu),
     )
-    return Row(f"direct-to-tape job of 2 GiB, from the command's start to its end, {words}", goals, setup)
+    return Row(f"direct-to-tape job of 2 GiB, from the command's start to its end, to a {words}", goals, setup)
 
 
 def _tape_cpu(measure: Measure) -> float:
@@ -223,9 +229,10 @@ def _tape_cpu(measure: Measure) -> float:
 
 
 def _job_rows() -> Iterator[tuple[str, Row]]:
-    yield "job", _whole(_small_pages, "pages of 4 KiB")
+    yield "job", _whole("new tape")
+    yield "job-used", _whole("tape used before", overwrites=True)
     if _HUGE_PAGES.exists():
-        yield "job-huge", _whole(_huge_pages, "pages of 2 MiB")
+        yield "job-huge", _whole("new tape in pages of 2 MiB", _huge_pages)
 
 
 JOB_ROWS: Final[Mapping[str, Row]] = dict(_job_rows())

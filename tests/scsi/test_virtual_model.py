@@ -22,11 +22,14 @@ MARK = None
 class TapeModel(RuleBasedStateMachine):
     """``tape`` holds a block or MARK for each object, ``at`` is the position; every rule is done to both."""
 
+    sync = False
+    """Whether the drive waits for the disk, and overwrites in place."""
+
     def __init__(self) -> None:
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
         self.path = blank(Path(self.directory.name), capacity=CAPACITY, early_warning=WARNING)
-        self.drive = open_cartridge(self.path, sync=False)
+        self.drive = open_cartridge(self.path, sync=self.sync)
         self.tape: list[bytes | None] = []
         self.at = 0
         self.written = 0
@@ -126,7 +129,7 @@ class TapeModel(RuleBasedStateMachine):
     @rule()
     def open_again(self) -> None:
         self.drive.unload()
-        self.drive = open_cartridge(self.path, sync=False)
+        self.drive = open_cartridge(self.path, sync=self.sync)
         self.at = 0
 
     @invariant()
@@ -143,3 +146,13 @@ TapeModel.TestCase.settings = settings(
     max_examples=150, stateful_step_count=40, deadline=None, derandomize=True, database=None
 )
 TestTapeModel = TapeModel.TestCase
+
+
+class SyncedTapeModel(TapeModel):
+    """The same for a drive as users have it."""
+
+    sync = True
+
+
+SyncedTapeModel.TestCase.settings = settings(TapeModel.TestCase.settings, max_examples=40)
+TestSyncedTapeModel = SyncedTapeModel.TestCase

@@ -1,7 +1,8 @@
 /* FOLDER RECORD_BYTES: take a connection and write its bytes to files as a virtual tape does, in the same order.
 
    Blocks go to FOLDER/c.data in batches, eight bytes for each record to c.check, 64 bytes to c.index, which is synced when it is
-   emptied; all three are synced at the end of the stream. Nothing is computed: the bytes of the check are always the same. */
+   emptied; all three are synced at the end of the stream. What is in c.data and c.check is overwritten in place, and what is
+   left of it dropped at the end. Nothing is computed: the bytes of the check are always the same. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -10,10 +11,10 @@
 
 enum { KEPT = 1 << 16 };
 
-static int emptied(const char *folder, const char *name) {
+static int opened(const char *folder, const char *name, int emptied) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return checked(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), path);
+    return checked(open(path, O_WRONLY | O_CREAT | emptied, 0600), path);
 }
 
 static void written(int file, const char *bytes, size_t size, long long at) {
@@ -35,8 +36,8 @@ int main(int count, char **words) {
     char *batch = room(BATCH);
     int peer = accepted();
     sleeping_for_a_batch(peer);
-    int blocks = emptied(words[1], "c.data"), checks = emptied(words[1], "c.check");
-    int index = emptied(words[1], "c.index");
+    int blocks = opened(words[1], "c.data", 0), checks = opened(words[1], "c.check", 0);
+    int index = opened(words[1], "c.index", O_TRUNC);
     checked(fsync(index), "fsync");
     while ((got = checked(recv(peer, batch, wanted, MSG_WAITALL), "recv"))) {
         written(blocks, batch, got, at);
@@ -53,5 +54,7 @@ int main(int count, char **words) {
     checked(fdatasync(checks), "fdatasync");
     written(index, batch, 64, 0);
     checked(fdatasync(index), "fdatasync");
+    checked(ftruncate(blocks, at), "ftruncate");
+    checked(ftruncate(checks, checks_at + pending), "ftruncate");
     return 0;
 }
