@@ -143,15 +143,17 @@ class IscsiTransport:
             if remaining <= 0:
                 message = "iSCSI: the time is over"
                 raise CommandTimeout(message)
+            descriptor = self._c.iscsi_get_fd(self._context)
+            if descriptor < 0:
+                raise TransportLost(f"iSCSI: {self._reason()}")
             poll = select.poll()
-            poll.register(self._c.iscsi_get_fd(self._context), self._c.iscsi_which_events(self._context))
+            poll.register(descriptor, self._c.iscsi_which_events(self._context))
             for _, events in poll.poll(min(remaining, _POLL_SLICE) * 1000):
                 serve(events)
         return self._outcome.status
 
     def _serve(self, events: int) -> None:
-        failed = self._c.iscsi_service(self._context, events)
-        if self._outcome.status is None and (failed or self._c.iscsi_get_fd(self._context) < 0):
+        if self._c.iscsi_service(self._context, events) and self._outcome.status is None:
             raise TransportLost(f"iSCSI: {self._reason()}")
 
     def _push(self, events: int) -> None:
