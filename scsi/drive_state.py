@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from typing import Final
 
@@ -55,6 +55,23 @@ class BlockChecks(Enum):
     ON = "on"
     OFF = "off"
     UNTOUCHED = "untouched"
+
+
+class _Judged:
+    """No generator: each block to and from a drive comes by here."""
+
+    def __init__(
+        self, judge: Callable[[BaseException, Sequence[type[ScsiError]]], None], handled: Sequence[type[ScsiError]]
+    ) -> None:
+        self._judge = judge
+        self._handled = handled
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, failure: BaseException | None, _trace: object) -> None:
+        if failure is not None:
+            self._judge(failure, self._handled)
 
 
 class Attachment:
@@ -139,23 +156,19 @@ class Attachment:
                 self.leave()
                 self._block_bytes = self._protection = None
 
-    @contextmanager
-    def judged(self, *handled: type[ScsiError]) -> Iterator[None]:
+    def judged(self, *handled: type[ScsiError]) -> AbstractContextManager[None]:
         """Draw the consequences of what fails within."""
-        try:
-            yield
-        except (NoMedium, NotReady):
+        return _Judged(self._judge, handled)
+
+    def _judge(self, failure: BaseException, handled: Sequence[type[ScsiError]] = ()) -> None:
+        """Draw the consequences of a failure; its caller deals with the ``handled`` kinds."""
+        if isinstance(failure, NoMedium | NotReady):
             self._lose()
-            raise
-        except ScsiError as failure:
-            known = isinstance(failure, (*NOT_BEGUN, UnitAttention, *handled))
-            astray = isinstance(failure, NOT_BEGUN) and Sense.parse(failure.sense).asc in _MOVED_ASTRAY
-            if not known or astray:
-                self.track.forget()
-            raise
-        except BaseException:
+            return
+        known = isinstance(failure, (*NOT_BEGUN, UnitAttention, *handled))
+        astray = isinstance(failure, NOT_BEGUN) and Sense.parse(failure.sense).asc in _MOVED_ASTRAY
+        if not known or astray:
             self.track.forget()
-            raise
 
     def use_blocks_of(self, block_bytes: int) -> None:
         """Have the drive count blocks of this size, or with 0 take any."""

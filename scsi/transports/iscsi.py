@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import select
+import socket
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from scsi.cdb import Command
@@ -50,8 +53,11 @@ class IscsiTransport:
         if not self._context:
             raise TransportLost(f"libiscsi makes no session for {url.initiator}")
         self._outcome = _Outcome()
+        self._connection: socket.socket | None = None
         try:
             self._log_in(url, time.monotonic() + login_timeout)
+            # A number of our own: libiscsi closes its own when the session fails, and somebody else may get that.
+            self._connection = socket.socket(fileno=os.dup(self._c.iscsi_get_fd(self._context)))
         except BaseException:
             self._drop()
             raise
@@ -73,10 +79,11 @@ class IscsiTransport:
             self._require_session()
             task = self._c.scsi_create_task(len(cdb), cdb, direction, len(transfer))
             try:
-                if direction != _NONE:
-                    add = "scsi_task_add_data_out_buffer" if direction == _WRITE else "scsi_task_add_data_in_buffer"
-                    getattr(self._c, add)(task, len(transfer), transfer_at)
-                status = self._carry_out(task, seconds)
+                if direction == _WRITE:
+                    self._c.scsi_task_add_data_out_buffer(task, len(transfer), transfer_at)
+                elif direction == _READ:
+                    self._c.scsi_task_add_data_in_buffer(task, len(transfer), transfer_at)
+                status = self._carry_out(task, seconds, self._push if direction == _WRITE else self._serve)
                 return _completion(Task.from_address(task), status, room=room, into=not isinstance(data_in, int))
             finally:
                 self._c.scsi_free_scsi_task(task)
@@ -108,11 +115,12 @@ class IscsiTransport:
         if self._await(deadline) != Status.GOOD:
             raise AccessDenied(f"{url.portal} refuses {url.initiator} as a user of {url.target}: {self._reason()}")
 
-    def _carry_out(self, task: int, seconds: float) -> int:
+    def _carry_out(self, task: int, seconds: float, serve: Callable[[int], None]) -> int:
         """Send a task and wait; whatever way it fails, nothing of it is in flight afterwards."""
         try:
             self._start(self._c.iscsi_scsi_command_async, self._lun, task, behind=(None,))
-            status = self._await(time.monotonic() + seconds)
+            serve(select.POLLOUT)  # there is room, nearly always; if not, nothing is lost
+            status = self._await(time.monotonic() + seconds, serve)
             if status >= _FIRST_FAILURE:
                 raise TransportLost(f"the session is lost: {self._reason()}")
         except BaseException:
@@ -127,23 +135,38 @@ class IscsiTransport:
         if call(self._context, *arguments, self._outcome.callback, *behind, None):
             raise TransportLost(f"iSCSI: {self._reason()}")
 
-    def _await(self, deadline: float) -> int:
-        """Serve the connection until the operation has ended; its status."""
+    def _await(self, deadline: float, serve: Callable[[int], None] | None = None) -> int:
+        """Serve the connection, in this way if one is given, until the operation has ended; its status."""
+        serve = serve or self._serve
         while self._outcome.status is None:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 message = "iSCSI: the time is over"
                 raise CommandTimeout(message)
+            descriptor = self._c.iscsi_get_fd(self._context)
+            if descriptor < 0:
+                raise TransportLost(f"iSCSI: {self._reason()}")
             poll = select.poll()
-            poll.register(self._c.iscsi_get_fd(self._context), self._c.iscsi_which_events(self._context))
+            poll.register(descriptor, self._c.iscsi_which_events(self._context))
             for _, events in poll.poll(min(remaining, _POLL_SLICE) * 1000):
-                self._serve(events)
+                serve(events)
         return self._outcome.status
 
     def _serve(self, events: int) -> None:
-        failed = self._c.iscsi_service(self._context, events) or self._c.iscsi_get_fd(self._context) < 0
-        if failed and self._outcome.status is None:
+        if self._c.iscsi_service(self._context, events) and self._outcome.status is None:
             raise TransportLost(f"iSCSI: {self._reason()}")
+
+    def _push(self, events: int) -> None:
+        """Serve, and send what that brings up, as far as there is room, in full segments.
+
+        By itself libiscsi sends each header and each piece of data in one of its own, which wakes the target each time.
+        """
+        assert self._connection is not None
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        try:
+            self._serve(events | select.POLLOUT)
+        finally:
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def _require_session(self) -> None:
         if self._context is None:
@@ -156,6 +179,8 @@ class IscsiTransport:
 
     def _drop(self) -> None:
         context, self._context = self._context, None
+        if self._connection is not None:
+            self._connection.close()
         if context is not None:
             self._c.iscsi_destroy_context(context)
 

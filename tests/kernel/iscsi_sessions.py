@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from scsi import spc
 from scsi.completion import Status
-from scsi.errors import AccessDenied, CommandTimeout, DeviceUrlError, TransportLost
+from scsi.devices import open_changer
+from scsi.drive import ScsiDrive
+from scsi.errors import AccessDenied, CommandTimeout, DeviceUrlError, SourceEmpty, TransportLost
 from scsi.sense import Sense, SenseKey
 from scsi.spc import Inquiry
 from scsi.transports.iscsi import IscsiTransport
@@ -20,6 +26,12 @@ from scsi.transports.transport import Transport
 
 URL = os.environ.get("NDMPDUP_CHANGER", "")
 PID = int(os.environ.get("NDMPDUP_PID", "0"))
+DRIVE = os.environ.get("NDMPDUP_DRIVES", "")
+BLOCK, BLOCKS = 256 << 10, 16
+PIECES = BLOCK // (8 << 10)
+"""In which a block travels: tgtd takes no more at once, and each has a header."""
+ROOM = Path("/proc/sys/net/ipv4/tcp_wmem")
+SEGMENTS = Path("/proc/net/snmp")
 PASSWORD = "correct horse battery"
 
 
@@ -79,7 +91,54 @@ def test_a_late_answer_ends_the_session_and_holds_up_nobody_else() -> None:
         os.kill(PID, signal.SIGCONT)
     with pytest.raises(TransportLost):
         transport.execute(spc.TestUnitReady())
-    assert settled().execute(spc.TestUnitReady()).status == Status.GOOD
+    with closing(settled()) as another:
+        assert another.execute(spc.TestUnitReady()).status == Status.GOOD
+
+
+@contextmanager
+def loaded_drive() -> Iterator[ScsiDrive]:
+    """The drive by a session of its own, with a tape in it."""
+    with closing(open_changer(URL)) as changer, closing(ScsiDrive(session(DRIVE))) as drive:
+        with suppress(SourceEmpty):  # it was loaded before
+            changer.load(changer.addresses.first_slot, changer.addresses.first_drive, tape=drive)
+        drive.rewind()
+        yield drive
+
+
+def write_and_compare(drive: ScsiDrive) -> int:
+    """Write blocks that do not repeat and read them again; the segments that were sent for writing."""
+    content = memoryview(random.Random(1).randbytes(BLOCKS * BLOCK))
+    drive.write_blocks(content[:BLOCK], BLOCK)
+    before = segments_sent()
+    assert drive.write_blocks(content[BLOCK:], BLOCK).blocks == BLOCKS - 1
+    sent = segments_sent() - before
+    drive.rewind()
+    back = memoryview(bytearray(len(content)))
+    assert drive.read_blocks(back, BLOCK).blocks == BLOCKS
+    assert back == content
+    return sent
+
+
+def segments_sent() -> int:
+    """By all connections of this namespace, acknowledgements included."""
+    names, counts = [line.split() for line in SEGMENTS.read_text().splitlines() if line.startswith("Tcp:")]
+    return int(counts[names.index("OutSegs")])
+
+
+def test_blocks_travel_in_full_segments() -> None:
+    with loaded_drive() as drive:
+        # A header, or what comes with it, in a segment of its own would be one for each piece.
+        assert write_and_compare(drive) < (BLOCKS - 1) * PIECES
+
+
+def test_blocks_arrive_whole_where_a_connection_has_little_room() -> None:
+    usual = ROOM.read_text()
+    ROOM.write_text("4096 4096 4096")
+    try:
+        with loaded_drive() as drive:
+            write_and_compare(drive)
+    finally:
+        ROOM.write_text(usual)
 
 
 def test_who_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,4 +37,4 @@ def test_sessions(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/kernel/iscsi_sessions.py"]
         done = namespace.run(command, check=False, timeout=90, env=variables, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "6 passed" in done.stdout
