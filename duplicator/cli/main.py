@@ -10,7 +10,7 @@ from duplicator.cli.command import configure_logging
 from duplicator.cli.lazy import PLAIN, Group, Table, Verb, group_of
 from duplicator.garbage import collect_seldom
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
 # Else a negative count would be taken for an option.
 _NEGATIVE_NUMBERS: Final = {"ignore_unknown_options": True}
@@ -68,7 +68,7 @@ _XBSA_VERBS: Final[Table] = {
     "serve": Verb("xbsa_serve:serve"),
     "import": Verb("xbsa_import:import_objects"),
 }
-_COMMANDS: Final[Table] = {
+COMMANDS: Final[Table] = {
     "demo": Verb("demo:demo"),
     "duplicate": Verb("duplicate:duplicate"),
     "verify": Verb("verify:verify"),
@@ -97,7 +97,7 @@ _COMMANDS: Final[Table] = {
 
 app = typer.Typer(
     name="ndmpdup",
-    cls=group_of(_COMMANDS),
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     rich_markup_mode=PLAIN,
     pretty_exceptions_enable=False,
