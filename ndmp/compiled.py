@@ -58,7 +58,7 @@ def _names() -> dict[str, Any]:
 def _generated(name: str, kind: type[_Reader] | type[_Writer], record: xdr.Record) -> Any:
     names = _names()
     text = kind(names).function(record)
-    filename = f"<{name} of {record.declared.__module__}.{record.declared.__qualname__}>"
+    filename = f"<codec of {record.declared.__module__}.{record.declared.__qualname__}: {name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), names)
     return names[name]
