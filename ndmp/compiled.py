@@ -1,9 +1,9 @@
 """Flat functions over ``struct``, generated from the declarations: what encodes and decodes every message.
 
-:func:`compiled` writes Python source for a structure, one function to read and one to write, and runs it. Fixed-size
-fields that follow each other, through nested structures too, become one call of ``struct``. The rules are those of
-xdr.py: tests hold the two to each other. Generated code raises ``struct.error`` and builtin exceptions; wire.py turns
-them into ours.
+:func:`reader` and :func:`writer` write a function in Python for a structure, and run it: each when it is first needed,
+as most programs only write one half of the messages and read the other. Fixed-size fields that follow each other,
+through nested structures too, become one call of ``struct``. The rules are those of xdr.py: tests hold the two to each
+other. Generated code raises ``struct.error`` and builtin exceptions; wire.py turns them into ours.
 """
 
 # ruff: noqa: ANN401 (values of fields have any type)
@@ -12,7 +12,6 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Flag
 from functools import cache
 from itertools import groupby
@@ -22,7 +21,7 @@ from typing import Any, Final
 from ndmp import xdr
 from ndmp.blank import blank_of
 
-__all__ = ["Codec", "compiled"]
+__all__ = ["reader", "source", "writer"]
 
 _PADDING: Final = (b"", bytes(3), bytes(2), bytes(1))
 """The zeros after counted bytes, by the lowest two bits of the count."""
@@ -34,27 +33,35 @@ _TESTS: Final = ("if", *["elif"] * 999)
 _TEXT: Final = '("utf-8", "surrogateescape")'
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """The functions generated for a structure, and their source.
+def reader(record: xdr.Record) -> Callable[[bytes, int], Any]:
+    """Generate what gives the value that is all of a body from an offset on."""
+    return _generated("read", _Reader, record)  # type: ignore[no-any-return]
 
-    ``read(body, at)`` gives the value that is all of the body from an offset on. ``write(value)`` gives the parts whose
-    concatenation is the wire form; counted bytes are a part of their own, not copied.
+
+def writer(record: xdr.Record) -> Callable[[Any], Sequence[bytes]]:
+    """Generate what gives the parts whose concatenation is the wire form of a value.
+
+    Counted bytes are a part of their own, not copied.
     """
-
-    read: Callable[[bytes, int], Any]
-    write: Callable[[Any], Sequence[bytes]]
-    source: str
+    return _generated("write", _Writer, record)  # type: ignore[no-any-return]
 
 
-def compiled(record: xdr.Record) -> Codec:
-    """Generate the codec of a structure."""
-    names: dict[str, Any] = {"PADDING": _PADDING, "TURNS": _TURNS}
-    source = _Reader(names).function(record) + "\n\n" + _Writer(names).function(record)
-    filename = f"<codec of {record.declared.__module__}.{record.declared.__qualname__}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), names)
-    return Codec(names["read"], names["write"], source)
+def source(record: xdr.Record) -> str:
+    """The source of both."""
+    return "\n\n".join(kind(_names()).function(record) for kind in (_Reader, _Writer))
+
+
+def _names() -> dict[str, Any]:
+    return {"PADDING": _PADDING, "TURNS": _TURNS}
+
+
+def _generated(name: str, kind: type[_Reader] | type[_Writer], record: xdr.Record) -> Any:
+    names = _names()
+    text = kind(names).function(record)
+    filename = f"<codec of {record.declared.__module__}.{record.declared.__qualname__}: {name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    exec(compile(text, filename, "exec"), names)
+    return names[name]
 
 
 class _Members(dict[int, Any]):

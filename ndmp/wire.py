@@ -29,9 +29,8 @@ from typing import (
 
 import construct
 
-from ndmp import xdr
-from ndmp.blank import quick_init
-from ndmp.compiled import Codec, compiled
+from ndmp import compiled, xdr
+from ndmp.blank import frozen
 from ndmp.enums import Error
 from ndmp.errors import XdrError
 
@@ -123,7 +122,7 @@ POSTS: dict[Key, type[Post]] = {}
 @dataclass_transform(frozen_default=True)
 def struct(declared: C) -> C:
     """Declare a structure that is part of messages."""
-    return quick_init(dataclasses.dataclass(frozen=True, slots=True)(declared))  # type: ignore[no-any-return]
+    return frozen(declared)  # type: ignore[no-any-return]
 
 
 def _register(registry: dict[Key, Any], code: int, version: int) -> Callable[[C], C]:
@@ -213,24 +212,29 @@ def _wire_of(hint: Any) -> construct.Construct:
     return _struct_of(hint)
 
 
-class _Codecs(dict[Any, Codec]):
-    """Generated when first needed."""
+class _Functions(dict[Any, Callable[..., Any]]):
+    """Those of structures, each generated when first needed."""
 
-    def __missing__(self, declared: Any) -> Codec:
-        return self.setdefault(declared, compiled(_struct_of(declared)))
+    def __init__(self, generate: Callable[[xdr.Record], Callable[..., Any]]) -> None:
+        super().__init__()
+        self._generate = generate
+
+    def __missing__(self, declared: Any) -> Callable[..., Any]:
+        return self.setdefault(declared, self._generate(_struct_of(declared)))
 
 
-_CODECS: Final = _Codecs()
+_READERS: Final = _Functions(compiled.reader)
+_WRITERS: Final = _Functions(compiled.writer)
 
 
 def source_of(declared: type) -> str:
-    """The Python source that was generated to read and write a message or structure."""
-    return _CODECS[declared].source
+    """The Python source that is generated to read and write a message or structure."""
+    return compiled.source(_struct_of(declared))
 
 
 def reader_of(declared: type[S]) -> Callable[[bytes, int], S]:
     """What :func:`decode` calls, for bytes that are long enough beforehand: its errors are not made ours."""
-    return _CODECS[declared].read
+    return _READERS[declared]
 
 
 def encode(message: object) -> bytes:
@@ -241,7 +245,7 @@ def encode(message: object) -> bytes:
 def encode_parts(message: object) -> Sequence[bytes]:
     """The XDR bytes in parts; a block of bytes is a part of its own, not copied."""
     try:
-        return _CODECS[type(message)].write(message)
+        return _WRITERS[type(message)](message)  # type: ignore[no-any-return]
     except _REFUSED as error:
         raise XdrError(f"{type(message).__name__} does not encode: {error}") from error
 
@@ -249,7 +253,7 @@ def encode_parts(message: object) -> Sequence[bytes]:
 def decode(declared: type[S], body: bytes, *, start: int = 0) -> S:
     """The message or structure that is all of ``body`` from offset ``start`` on; its padding must be zero."""
     try:
-        return _CODECS[declared].read(body, start)  # type: ignore[no-any-return]
+        return _READERS[declared](body, start)  # type: ignore[no-any-return]
     except (StructError, ValueError) as error:
         raise XdrError(f"{declared.__name__} does not decode: {error}") from error
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from duplicator.brought import will_do
 from duplicator.catalog import Catalog
-from duplicator.cli.terminal import complain, plain, stderr_console
+from duplicator.cli.terminal import complain, is_watched, plain, stderr_console
 from duplicator.drives import DriveSpec
 from duplicator.mounts.operator import OperatorMounts
 from duplicator.plan import Deadlines, Place
@@ -31,6 +31,6 @@ def operator_of(tape: Place, deadlines: Deadlines, catalog: Catalog) -> tuple[Dr
 
 def ask_operator(words: str) -> None:
     """Ask whoever sits there; the bell, since he may look elsewhere."""
-    if stderr_console().is_terminal:
+    if is_watched():
         stderr_console().bell()
         complain(f"ndmpdup: please {plain(words)}")

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, TypeAlias
 
-from rich.progress import DownloadColumn, Progress, SpinnerColumn, TransferSpeedColumn
-
-from duplicator.cli.terminal import complain, rate_text, size_text, stderr_console
+from duplicator.cli.terminal import complain, is_watched, rate_text, size_text, stderr_console
 from scsi.errors import EndOfMedium
 from scsi.tape import Stop, TapeDrive
 
@@ -76,9 +74,11 @@ def copy_to_tape(drive: TapeDrive, source: IO[bytes], note: Note, *, block_bytes
 @contextmanager
 def progress() -> Iterator[Note]:
     """A line that counts on a terminal, a line every few seconds elsewhere."""
-    if not stderr_console().is_terminal:
+    if not is_watched():
         yield _Lines().note
         return
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TransferSpeedColumn
+
     with Progress(SpinnerColumn(), DownloadColumn(), TransferSpeedColumn(), console=stderr_console()) as shown:
         task = shown.add_task("", total=None)
         yield lambda size: shown.advance(task, size)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "complain",
+    "is_watched",
     "plain",
     "print_json",
     "print_table",
@@ -29,9 +30,14 @@ _PIPE_COLUMNS: Final = 100_000
 """Width of a line that goes into a pipe or a file: never wrapped."""
 
 
+def is_watched() -> bool:
+    """Whether standard error is a terminal, where people look on."""
+    return sys.stderr.isatty()
+
+
 @functools.cache
 def stderr_console() -> Console:
-    """Where people look on: logs, progress and complaints."""
+    """That terminal: logs, progress and complaints."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -39,7 +45,11 @@ def stderr_console() -> Console:
 
 def complain(line: str) -> None:
     """A line on standard error, above a progress bar if there is one."""
-    stderr_console().print(line)
+    if is_watched():
+        stderr_console().print(line)
+    else:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def say(line: str = "") -> None:

@@ -8,19 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.text import Text
-
-from duplicator.cli.terminal import complain, plain, rate_text, size_text, stderr_console
-from duplicator.plan import Step
+from duplicator.cli.terminal import complain, is_watched, plain, rate_text, size_text
 from duplicator.recorder import Progress as JobProgress
 from duplicator.recorder import Watcher
 
@@ -28,26 +16,18 @@ __all__ = ["LineWatcher", "progress_text", "watching"]
 
 _LINE_INTERVAL: Final = 5.0
 """Seconds between lines of progress."""
-_SPEED_PERIOD: Final = 5.0
-"""Seconds over which the speed that is shown is averaged."""
 
 
 @contextmanager
 def watching() -> Iterator[Callable[[str], Watcher]]:
     """Gives a maker of watchers, one a job, named by its image; they write to standard error."""
-    if not stderr_console().is_terminal:
+    if not is_watched():
         yield lambda _: LineWatcher(complain)
         return
-    columns = (
-        TextColumn("{task.fields[title]}", markup=False),
-        BarColumn(bar_width=24),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[step]}", markup=False, style="dim"),
-    )
-    with Progress(*columns, console=stderr_console(), speed_estimate_period=_SPEED_PERIOD) as bars:
-        yield lambda title: _BarWatcher(bars, title)
+    from duplicator.cli.bars import bars
+
+    with bars(_scene) as watcher_of:
+        yield watcher_of
 
 
 class LineWatcher:
@@ -72,23 +52,6 @@ class LineWatcher:
     def _line(self, job_id: int, text: str) -> None:
         now = datetime.now().astimezone()
         self._write(f"{now:%Y-%m-%d %H:%M:%S} job {job_id}: {plain(text)}")
-
-
-class _BarWatcher:
-    """One bar for one job."""
-
-    def __init__(self, bars: Progress, title: str) -> None:
-        self._bars = bars
-        self._bar: TaskID = bars.add_task("", total=None, title=plain(title), step="")
-
-    def step(self, job_id: int, step: str, text: str) -> None:
-        """See Watcher."""
-        shown = plain(text) if step == Step.DONE.value or text.startswith("status ") else step
-        self._bars.update(self._bar, step=Text(f"job {job_id}: {shown}").plain)
-
-    def progress(self, job_id: int, progress: JobProgress) -> None:
-        """See Watcher."""
-        self._bars.update(self._bar, completed=progress.bytes_moved, total=progress.bytes_total, step=_scene(progress))
 
 
 def progress_text(progress: JobProgress) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from duplicator.digests import ALGORITHMS, new_digest
 from duplicator.failures import failing_as
@@ -17,11 +17,13 @@ from duplicator.sources.file_service import Appliance, FileServiceSource
 from duplicator.sources.sending import HERE, Sending
 from duplicator.sources.source import Sent, SourceFragment, SourceImage
 from duplicator.status import JobError, Status
-from duplicator.units import DirectoryUnits, UnitError
-from duplicator.units.fragments import ReadingFragment
 from ndmp.enums import DigestAlgorithm
 from ndmp.errors import ReplyError
 from ndmp.messages.mover import TcpAddresses
+
+if TYPE_CHECKING:
+    from duplicator.units import DirectoryUnits
+    from duplicator.units.fragments import ReadingFragment
 
 __all__ = ["DirectorySource", "RelaySource"]
 
@@ -71,6 +73,8 @@ class DirectorySource:
         return image
 
     def _units(self) -> DirectoryUnits:
+        from duplicator.units import DirectoryUnits, UnitError  # not by every job: its start waits for it
+
         try:
             return DirectoryUnits({_UNIT: self._directory}, writable=False)
         except UnitError as error:

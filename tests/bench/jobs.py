@@ -75,7 +75,9 @@ class _Ours:
 
     @property
     def _environment(self) -> Mapping[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        # Programs that are installed have their bytecode.
+        dropped = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+        kept = {name: value for name, value in os.environ.items() if name not in dropped}
         return {**kept, "NDMPDUP_CATALOG": f"sqlite:///{self.folder / 'catalog.db'}"}
 
     def _make_blank(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 from types import FunctionType
 
 import atheris  # type: ignore[import-untyped]
@@ -22,13 +23,13 @@ def main(target: str, options: list[str]) -> None:
 def _instrument_codecs(declared: list[type]) -> None:
     """The generated functions have no module that the import hook could see."""
     from ndmp.errors import XdrError
-    from ndmp.wire import decode
+    from ndmp.wire import decode, encode
 
     for message in declared:
-        try:
+        with suppress(XdrError):
             decode(message, b"")
-        except XdrError:
-            continue
+        with suppress(XdrError):
+            encode(object.__new__(message))
     for found in gc.get_objects():
         if isinstance(found, FunctionType) and found.__code__.co_filename.startswith("<codec of"):
             atheris.instrument_func(found)
