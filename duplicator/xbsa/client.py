@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from duplicator.xbsa.dialogue import expect, open_socket, reaching
@@ -74,5 +75,6 @@ class Service:
     def _ask(self, request: object, answer: type[Any]) -> Any:  # noqa: ANN401  (an ``answer``)
         deadline = Deadline(self.settings.deadline)
         with reaching(self.settings.service), open_socket(self.settings.service / "request", deadline) as stream:
-            send_line(stream, pack(request), deadline=deadline)
+            with suppress(BrokenPipeError):  # who refuses without hearing the request has said why
+                send_line(stream, pack(request), deadline=deadline)
             return expect(stream, answer, deadline=deadline)

@@ -17,6 +17,8 @@ from typing import Any, cast
 import pytest
 
 from duplicator.xbsa import calls, session_state
+from duplicator.xbsa.client import Service
+from duplicator.xbsa.codes import CallError, ReturnCode
 from duplicator.xbsa.server import orders
 from duplicator.xbsa.server.daemon import _all_listeners
 from duplicator.xbsa.server.door import DataDoor
@@ -24,17 +26,21 @@ from duplicator.xbsa.server.folders import acting_as, clear, remove_stream
 from duplicator.xbsa.server.processes import Child, child
 from duplicator.xbsa.server.restoring import _until_through
 from duplicator.xbsa.server.stream import LIBRARY, WORKER, Stream, StreamFault
+from duplicator.xbsa.settings import Settings
 from duplicator.xbsa.wire import (
     Attach,
     BeginObject,
     Begun,
     ClientStatus,
     DataHello,
+    Fault,
+    FindObjects,
     Go,
     History,
     StartBackup,
     StreamStarted,
     WireError,
+    pack,
     unpack,
 )
 from tests.duplicator.processes import wait_until
@@ -175,18 +181,39 @@ def test_files_that_ride_on_a_hello_are_closed(tmp_path: Path) -> None:
 
     async def story() -> None:
         door = DataDoor(place)
-        threads = [threading.Thread(target=knock, args=(each,)) for each in (b"none\n", line)]
-        for each in threads:
-            each.start()
-        stream, _ = await door.admit(TOKEN)
+        admitted = asyncio.ensure_future(door.admit(TOKEN))
+        await asyncio.to_thread(knock, b"none\n")  # until it is turned away
+        knocking = asyncio.ensure_future(asyncio.to_thread(knock, line))
+        stream, _ = await admitted
         stream.close()
         door.close()
-        for each in threads:
-            await asyncio.to_thread(each.join)
+        await knocking
 
     before = _nulls()
     asyncio.run(story())
     assert _nulls() == before
+
+
+def test_who_is_refused_before_the_request_hears_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = threading.Event()
+
+    def refuse(listener: socket.socket) -> None:
+        with listener, listener.accept()[0] as stream:
+            stream.sendall(pack(Fault(ReturnCode.AUTHENTICATION_FAILURE, 0, "not you")))
+        closed.set()
+
+    def late_pack(message: object) -> bytes:
+        assert closed.wait(30)
+        return pack(message)
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "request"))
+    listener.listen()
+    threading.Thread(target=refuse, args=(listener,)).start()
+    monkeypatch.setattr("duplicator.xbsa.client.pack", late_pack)
+    with pytest.raises(CallError, match="not you") as refused:
+        Service(Settings(tmp_path), lambda _: None).find(FindObjects())
+    assert refused.value.code == ReturnCode.AUTHENTICATION_FAILURE
 
 
 def _nulls() -> int:
