@@ -22,7 +22,14 @@ class _TerminalLog(logging.Handler):
     """Writes where the progress bar also goes, so that they do not overwrite each other."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        complain(self.format(record))
+        complain("\n".join(map(plain, self.format(record).split("\n"))))
+
+
+class _Lines(logging.Formatter):
+    """One line a record, whatever strangers have put into it; a traceback follows in lines of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        return plain(super().formatMessage(record))
 
 
 def configure_logging(*, verbose: bool) -> None:
@@ -30,7 +37,7 @@ def configure_logging(*, verbose: bool) -> None:
     root = logging.getLogger()
     if not any(isinstance(handler, _TerminalLog) for handler in root.handlers):
         handler = _TerminalLog()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(lambda record: record.name != _SHOWN_ELSEWHERE)
         root.addHandler(handler)
         root.setLevel(logging.WARNING)

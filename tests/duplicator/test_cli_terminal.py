@@ -79,5 +79,9 @@ def test_log_lines(capsys: pytest.CaptureFixture[str]) -> None:
             logging.getLogger("t").warning("loud")
             logging.getLogger("duplicator.recorder").error("shown by the watcher")
             assert len(capsys.readouterr().err.splitlines()) == expected
+        logging.getLogger("t").error("session with %s", "a\n2026-01-01 forged\r", exc_info=ValueError("x\x07\ny"))
+        told = capsys.readouterr().err.splitlines()
+        assert told[0].endswith(r" ERROR t: session with a\n2026-01-01 forged\r")
+        assert told[1:] == ["ValueError: x\\x07", "y"]
     finally:
         root.handlers[:], root.level = before, level
