@@ -1,10 +1,9 @@
-"""Replies that do not wait behind the movers of the same host, nor behind other programs."""
+"""Replies that do not wait for a processor behind the movers of the same host, nor behind other programs."""
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,8 +11,6 @@ from typing import Final
 __all__ = ["prompt"]
 
 _log: Final = logging.getLogger(__name__)
-_LOCK_INTERVAL: Final = 0.0001
-"""Seconds after which a thread is asked for the interpreter's lock. Python's own 5 ms are a hundred replies."""
 _FIRST: Final = -20
 
 
@@ -23,14 +20,12 @@ def prompt() -> Iterator[None]:
 
     It is for an event loop, which rests between requests. A process that was given a priority keeps it.
     """
-    interval, nice = sys.getswitchinterval(), _nice()
-    sys.setswitchinterval(_LOCK_INTERVAL)
+    nice = _nice()
     if nice == 0 and os.sched_getscheduler(0) == os.SCHED_OTHER:
         _go_first()
     try:
         yield
     finally:
-        sys.setswitchinterval(interval)
         os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -99,10 +98,3 @@ def test_of_a_host_the_loop_alone_goes_first(tmp_path: Path) -> None:
     with site_in(tmp_path) as site:
         host = site.serve("--tape", f"drive=virtual:{tmp_path / 'VOL001'}?capacity=1M")
         assert asyncio.run(threads(host)) == [(False, -20), (True, 0), (True, 0)]
-
-
-def test_the_lock_changes_hands_sooner_and_then_as_before() -> None:
-    before = sys.getswitchinterval()
-    with prompt():
-        assert sys.getswitchinterval() < before
-    assert sys.getswitchinterval() == before
