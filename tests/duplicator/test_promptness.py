@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -32,29 +33,27 @@ def nice() -> int:
     return os.getpriority(os.PRIO_PROCESS, 0)
 
 
-@pytest.fixture
-def _may_go_first() -> None:
+def first() -> int:
+    """What a loop is to have: a priority, unless this process may not give one, or was given another."""
+
     def attempt() -> int:
-        try:
+        with suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, -20)
-        except PermissionError:
-            return 0
         return nice()
 
-    if in_a_thread(attempt) != -20 or nice():
-        pytest.skip("an ordinary process, which may not have a priority, or one that has it already")
+    return nice() or in_a_thread(attempt)
 
 
-@pytest.mark.usefixtures("_may_go_first")
 def test_the_thread_goes_first_and_those_it_starts_do_not() -> None:
     def work() -> int:
         with prompt():
-            assert nice() == -20
-            assert in_a_thread(nice) == 0
+            assert nice() == wanted
+            assert in_a_thread(nice) == before
         return nice()
 
-    assert in_a_thread(work) == 0
-    assert nice() == 0
+    before, wanted = nice(), first()
+    assert in_a_thread(work) == before
+    assert nice() == before
 
 
 def test_a_priority_that_was_given_is_kept() -> None:
@@ -79,7 +78,6 @@ def test_without_permission_it_does_without(caplog: pytest.LogCaptureFixture) ->
         assert "not allowed to go first" in caplog.text
 
 
-@pytest.mark.usefixtures("_may_go_first")
 def test_of_a_host_the_loop_alone_goes_first(tmp_path: Path) -> None:
     """The session's thread opens the tape, and the mover's thread waits for a connection."""
 
@@ -97,4 +95,4 @@ def test_of_a_host_the_loop_alone_goes_first(tmp_path: Path) -> None:
 
     with site_in(tmp_path) as site:
         host = site.serve("--tape", f"drive=virtual:{tmp_path / 'VOL001'}?capacity=1M")
-        assert asyncio.run(threads(host)) == [(False, -20), (True, 0), (True, 0)]
+        assert asyncio.run(threads(host)) == [(False, first()), (True, nice()), (True, nice())]
